@@ -1,0 +1,61 @@
+# Two commands do all the set-up: `make run` and `make test`. Everything lands in .venv and .wdh.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.synced
+
+# The checkout's own state, whatever the shell has set.
+export WDH_STATE_DIR := $(CURDIR)/.wdh
+export DAGSTER_HOME  := $(CURDIR)/.wdh/dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help run dev test check bench lock clean
+
+help:  ## What there is to do
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
+
+run: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Load a sample folder through Dagster and show what came of it
+	@$(BIN)/wdh demo
+
+dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's pages on http://127.0.0.1:3000, schedule and sensors on
+	WDH_AUTOSTART=true $(BIN)/dagster dev
+
+test: $(STAMP) lint  ## Everything: linters, types, import arrows, all tests
+	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/pytest -n 2 --dist loadgroup -q
+
+check: $(STAMP) lint  ## The fast half: linters, types, import arrows, tests that start no process
+	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/pytest -n 2 --dist loadgroup -q -m "not processes"
+
+.PHONY: lint
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## The figures of docs/figures.md, measured side by side
+	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/python -m benchmarks
+
+lock: $(STAMP)  ## Renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --all-extras --group dev \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean:  ## Remove what the other targets made, but never data or the state in .wdh
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
+	rm -rf src/*.egg-info
+
+# pip brings uv, held to the lock's hashes; uv brings the rest.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/^ *# via/p' requirements.lock > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+$(DAGSTER_HOME)/dagster.yaml:
+	@mkdir -p $(DAGSTER_HOME)
+	@printf 'telemetry:\n  enabled: false\n' > $@

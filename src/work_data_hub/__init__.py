@@ -1,0 +1,1 @@
+"""WorkDataHub: the trustee-performance pipeline, and the alert router that watches Dagster."""

@@ -1,0 +1,72 @@
+"""What can go wrong in the router.
+
+AlertingError
+├── ConfigError            alerts.yml cannot be used: file, line and key (see strict_yaml)
+├── StoreUnavailable       the store did not take it within its deadline; the caller keeps the alert
+├── LeaseLost              another dispatcher holds the group by now; nothing was recorded
+└── DeliveryError(reason)  the other side did not take a notification
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ..strict_yaml import ConfigError as _YamlError
+
+
+class AlertingError(Exception):
+    """Root of the tree."""
+
+
+class ConfigError(AlertingError, _YamlError):
+    """alerts.yml cannot be used; the text names file, line, key and what was expected."""
+
+
+class StoreUnavailable(AlertingError):
+    """The store could not be written in time."""
+
+
+class LeaseLost(AlertingError):
+    """Another dispatcher took the group over; this one's result must not be recorded."""
+
+
+class Reason(StrEnum):
+    """Why a delivery did not come to pass; also the label on the metric."""
+
+    RATE_LIMITED = "rate_limited"  # 429; try again after retry_after_s
+    UNAVAILABLE = "unavailable"  # 5xx, refused connection, DNS
+    TIMEOUT = "timeout"  # the deadline passed; may have been taken
+    DROPPED = "dropped"  # connection lost after sending; may have been taken
+    REJECTED = "rejected"  # the content or address is refused, for good
+    NOT_FOUND = "not_found"  # channel, webhook or message is gone
+    UNAUTHORIZED = "unauthorized"  # credentials are wrong: the sink is parked
+    MISCONFIGURED = "misconfigured"  # a redirect, a wrong address
+    INTERNAL = "internal"  # a fault in the sink itself
+
+    @property
+    def permanent(self) -> bool:
+        """No later attempt of the same notification can succeed."""
+        return self in (Reason.REJECTED, Reason.NOT_FOUND, Reason.MISCONFIGURED)
+
+    @property
+    def ambiguous(self) -> bool:
+        """It may have been taken: a retry may tell it twice, and is counted."""
+        return self in (Reason.TIMEOUT, Reason.DROPPED)
+
+    @property
+    def parks(self) -> bool:
+        """Every later attempt fails alike until an operator acts."""
+        return self is Reason.UNAUTHORIZED
+
+
+class DeliveryError(AlertingError):
+    """The other side did not take a notification.
+
+    `detail` is for the operator and holds no address, token or password.
+    """
+
+    def __init__(self, reason: Reason, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,199 @@
+"""What came of deliveries, written down: told, to be tried again, given up, parked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+from sqlalchemy import Connection
+
+from . import troubles
+from .alert import Alert
+from .config import Integration
+from .errors import DeliveryError, LeaseLost, Reason
+from .sink import Receipt
+from .store import conversations, history, incidents
+from .store.health import Count, Health, add, all_health, set_health
+from .timing import PROBE_LONGEST_S, RETRY_AFTER_LONGEST_S, wait_after_failure
+from .workers import Name, Result
+
+# A sink whose credentials were refused is asked again this rarely.
+PARKED_RETRY_S = 3_600.0
+# A weekend, and the Monday on which somebody looks.
+GIVE_UP_AFTER_S = 72 * 3_600.0
+# A fault in the sink itself comes from what it is told as a rule, and comes again.
+INTERNAL_ATTEMPTS = 10
+# A sink that takes nothing for so long is an alert of its own.
+FAILING_AFTER_S = 300.0
+
+log = structlog.wrap_logger(
+    logging.getLogger(__name__),
+    processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+)
+
+
+def settle(
+    connection: Connection,
+    results: Iterable[Result],
+    integrations: Mapping[Name, Integration],
+    *,
+    now: float,
+    jitter: Callable[[], float],
+) -> tuple[int, int]:
+    """Records what came back; gives how many were attempted, and how many taken.
+
+    A result whose lease was lost changes nothing but a counter: it may have been told twice.
+    """
+    books = _Books(connection, dict(all_health(connection)), integrations, now, jitter)
+    attempted = delivered = 0
+    for result in results:
+        name = result.job.name
+        try:
+            if result.receipt is not None:
+                attempted += 1
+                books.taken(result, result.receipt)
+                delivered += 1
+            elif result.error is not None:
+                attempted += 1
+                books.failed(result, result.error)
+            else:
+                conversations.release(connection, result.job.plan.claim)
+        except LeaseLost:
+            books.counts.append(Count("lease_lost", *name))
+            log.warning("delivery.lease_lost", receiver=name[0], integration=name[1])
+    add(connection, books.counts)
+    return attempted, delivered
+
+
+@dataclass
+class _Books:
+    """The accounts of one transaction."""
+
+    connection: Connection
+    health: dict[Name, Health]
+    integrations: Mapping[Name, Integration]
+    now: float
+    jitter: Callable[[], float]
+    counts: list[Count] = field(default_factory=list)
+
+    def taken(self, result: Result, receipt: Receipt) -> None:
+        job = result.job
+        progress = job.plan.taken(receipt, now=self.now)
+        conversations.progress(self.connection, job.plan.claim, progress)
+        self._note(result, "delivered")
+        before = self.health.get(job.name)
+        was_troubled = before is not None and bool(before.failures or before.parked)
+        pace_s = job.sink.pace_s
+        if was_troubled or pace_s > 0:
+            not_before = self.now + pace_s if pace_s > 0 else 0.0
+            digest = self.integrations[job.name].digest
+            self._set(job.name, Health(digest, not_before=not_before))
+        if was_troubled:
+            for alertname in troubles.NAMES:
+                labels = troubles.labels_of(alertname, job.name)
+                incidents.resolve(self.connection, labels, at=None, event_key=None, now=self.now)
+            log.info("sink.recovered", receiver=job.name[0], integration=job.name[1])
+
+    def failed(self, result: Result, error: DeliveryError) -> None:
+        claim = result.job.plan.claim
+        since = claim.failing_since or self.now
+        is_hopeless = error.reason.permanent or (
+            error.reason is Reason.INTERNAL and claim.attempts + 1 >= INTERNAL_ATTEMPTS
+        )
+        if is_hopeless or self.now - since >= GIVE_UP_AFTER_S:
+            self._give_up(result, error)
+        else:
+            self._try_again(result, error, since)
+        log.warning(
+            "delivery.failed",
+            receiver=claim.receiver,
+            integration=claim.integration,
+            group=claim.group_key,
+            reason=error.reason.value,
+            detail=error.detail,
+            attempt=claim.attempts + 1,
+        )
+
+    def _try_again(self, result: Result, error: DeliveryError, since: float) -> None:
+        job = result.job
+        wait_s = wait_after_failure(job.plan.claim.attempts + 1, jitter=self.jitter)
+        asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_LONGEST_S)
+        until = self.now if error.reason.parks else self.now + max(wait_s, asked_s)
+        conversations.postpone(self.connection, job.plan.claim, since=since, until=until)
+        self._note(result, "failed", error)
+        if error.reason.ambiguous:
+            self.counts.append(Count("maybe_twice", *job.name))
+        if error.reason.parks:
+            self._park(job.name, error)
+        elif error.reason is not Reason.INTERNAL:
+            self._hold_back(job.name, error, asked_s)
+
+    def _give_up(self, result: Result, error: DeliveryError) -> None:
+        job = result.job
+        claim = job.plan.claim
+        progress = job.plan.given_up(now=self.now)
+        conversations.progress(self.connection, claim, progress)
+        self._note(result, "dead", error)
+        letter_id = history.bury(
+            self.connection,
+            claim.conversation_id,
+            job.notification,
+            integration=claim.integration,
+            reason=error.reason,
+            detail=error.detail,
+            at=self.now,
+        )
+        health = self._health(job.name)
+        self._set(job.name, replace(health, failures=health.failures + 1))
+        if not troubles.is_about_alerting(job.notification.incidents[0].labels):
+            letter = troubles.dead_letter(
+                job.name, error, letter_id=letter_id, group_key=claim.group_key
+            )
+            self._publish(letter)
+
+    def _park(self, name: Name, error: DeliveryError) -> None:
+        health = replace(self._health(name), parked=True, not_before=self.now + PARKED_RETRY_S)
+        self._set(name, health)
+        self._publish(troubles.parked(name, error))
+
+    def _hold_back(self, name: Name, error: DeliveryError, asked_s: float) -> None:
+        """Lets the whole integration rest, once for all that failed together."""
+        health = self._health(name)
+        since = health.failing_since or self.now
+        failures = health.failures if health.not_before > self.now else health.failures + 1
+        wait_s = wait_after_failure(failures, longest_s=PROBE_LONGEST_S, jitter=self.jitter)
+        not_before = max(health.not_before, self.now + max(asked_s, wait_s))
+        self._set(name, Health(health.digest, False, failures, since, not_before))
+        if self.now - since >= FAILING_AFTER_S:
+            self._publish(troubles.failing(name, error, since=since))
+
+    def _note(self, result: Result, outcome: str, error: DeliveryError | None = None) -> None:
+        history.note_attempt(
+            self.connection,
+            result.job.plan.claim.conversation_id,
+            result.job.notification,
+            outcome=outcome,
+            reason=error.reason if error else None,
+            detail=error.detail if error else None,
+            at=self.now,
+            latency_s=result.latency_s,
+        )
+        label = error.reason.value if error else ""
+        self.counts.append(Count(outcome, *result.job.name, label))
+
+    def _publish(self, alert: Alert) -> None:
+        incidents.publish(
+            self.connection, alert, annotations=alert.annotations, url=None, now=self.now
+        )
+
+    def _health(self, name: Name) -> Health:
+        """As stored; afresh where it is of an earlier configuration."""
+        digest = self.integrations[name].digest
+        known = self.health.get(name)
+        return known if known is not None and known.digest == digest else Health(digest)
+
+    def _set(self, name: Name, health: Health) -> None:
+        self.health[name] = health
+        set_health(self.connection, name, health)

@@ -1,0 +1,193 @@
+"""From a claimed conversation to what to do about it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .config import Integration
+from .route import Route
+from .sink import Notification, Purpose, Receipt, Status
+from .store.conversations import Claim, Progress
+from .telling import (
+    Decision,
+    StoredIncident,
+    Told,
+    after_telling,
+    decide,
+    latest_of_each,
+    passing_over,
+)
+from .timing import tick_at_or_after
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to tell, and what will have been told then.
+
+    notification: None when there is nothing to tell.
+    told: what counts as told once the notification was taken, or given up.
+    """
+
+    claim: Claim
+    route: Route
+    notification: Notification | None
+    told: Told
+    ended: bool
+    waits: bool
+    made_at: float
+
+    def taken(self, receipt: Receipt | None, *, now: float) -> Progress:
+        """The conversation after the notification was taken, or with none to send."""
+        notified = self.notification is not None
+        noticed_at = self.claim.noticed_at
+        if self.notification and self.notification.purpose is not Purpose.UPDATE:
+            noticed_at = now
+        previous = self.claim.receipt
+        if receipt and receipt.values:
+            previous = receipt
+        return self._progress(
+            opened=self.claim.opened or notified,
+            receipt=previous,
+            noticed_at=noticed_at,
+            notified=notified,
+            now=now,
+        )
+
+    def given_up(self, *, now: float) -> Progress:
+        """The conversation after its notification became a dead letter."""
+        return self._progress(
+            opened=self.claim.opened,
+            receipt=self.claim.receipt,
+            noticed_at=now,
+            notified=True,
+            now=now,
+        )
+
+    def _progress(
+        self,
+        *,
+        opened: bool,
+        receipt: Receipt | None,
+        noticed_at: float | None,
+        notified: bool,
+        now: float,
+    ) -> Progress:
+        next_tick = self._tick(now)
+        due_at: float | None = next_tick
+        if self.ended:
+            due_at = None
+        elif not self.waits and noticed_at is not None:
+            due_at = self._tick(noticed_at + self.route.repeat_interval_s)
+        return Progress(
+            told=self.told,
+            opened=opened,
+            receipt=receipt,
+            noticed_at=noticed_at,
+            flushed_at=self.made_at,
+            ended=self.ended,
+            due_at=due_at,
+            due_if_changed=next_tick,
+            notified=notified,
+        )
+
+    def _tick(self, at: float) -> float:
+        return tick_at_or_after(
+            at, flushed_at=self.made_at, group_interval_s=self.route.group_interval_s
+        )
+
+
+def plan(
+    claim: Claim,
+    incidents: Sequence[StoredIncident],
+    *,
+    route: Route,
+    integration: Integration,
+    can_edit: bool,
+    language: str,
+    is_held_back: Callable[[Mapping[str, str]], bool],
+    now: float,
+) -> Plan:
+    """What this integration must hear of this group now.
+
+    incidents: all of the episode. is_held_back: an inhibition rule takes an alert of these labels.
+    """
+    latest = latest_of_each(incidents)
+    held = [s for s in latest if _is_held(claim.told, s, is_held_back)]
+    shown = [s for s in latest if s not in held]
+    told = passing_over(claim.told, held)
+    firing_held = any(s.incident.status is Status.FIRING for s in held)
+    decision = Decision(None, ended=not firing_held)
+    if shown:
+        decision = decide(
+            told,
+            shown,
+            opened=claim.opened,
+            reminder_due=_is_reminder_due(claim, route, now),
+            can_edit=can_edit,
+            send_resolved=integration.send_resolved,
+        )
+    if decision.ended and firing_held:
+        # What is held back may have to be told yet: the episode goes on, and is closed with it.
+        decision = Decision(None)
+    notification = None
+    if decision.purpose is not None:
+        told = after_telling(told, shown)
+        notification = _notification(claim, shown, decision, language)
+    return Plan(
+        claim=claim,
+        route=route,
+        notification=notification,
+        told=told,
+        ended=decision.ended,
+        waits=firing_held,
+        made_at=now,
+    )
+
+
+def _is_held(
+    told: Told, stored: StoredIncident, is_held_back: Callable[[Mapping[str, str]], bool]
+) -> bool:
+    """Told of once, an incident stays in the picture; only what is new is held back."""
+    said = told.get(stored.incident.fingerprint)
+    if said is not None and said.status is not None:
+        return False
+    if stored.incident.status is Status.FIRING:
+        return is_held_back(stored.incident.labels)
+    return said is not None and said.id == stored.id
+
+
+def _is_reminder_due(claim: Claim, route: Route, now: float) -> bool:
+    return claim.noticed_at is not None and claim.noticed_at + route.repeat_interval_s <= now
+
+
+def _notification(
+    claim: Claim, shown: Sequence[StoredIncident], decision: Decision, language: str
+) -> Notification:
+    assert decision.purpose is not None
+    fires = any(s.incident.status is Status.FIRING for s in shown)
+    return Notification(
+        key=_key(claim, shown, decision),
+        receiver=claim.receiver,
+        group_key=claim.group_key,
+        group_labels=claim.group_labels,
+        status=Status.FIRING if fires else Status.RESOLVED,
+        purpose=decision.purpose,
+        incidents=tuple(s.incident for s in shown),
+        causes=decision.causes,
+        previous=claim.receipt,
+        language=language,
+        attempt=claim.attempts + 1,
+    )
+
+
+def _key(claim: Claim, shown: Sequence[StoredIncident], decision: Decision) -> str:
+    """The same for every attempt to say the same, also by another process after a crash."""
+    content = (
+        claim.conversation_id,
+        claim.sequence,
+        decision.purpose,
+        sorted((stored.id, stored.version) for stored in shown),
+    )
+    return hashlib.blake2b(repr(content).encode(), digest_size=12).hexdigest()

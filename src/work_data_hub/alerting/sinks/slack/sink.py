@@ -1,0 +1,92 @@
+"""What Slack is told, and how: a new message, an edit, a reply in the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ...message import Message
+from ...render import message
+from ...sink import Deadline, Notification, Purpose, Receipt
+from .answers import FORM_REFUSED, NOT_EDITABLE, SlackRefusal
+from .blocks import bare_message, slack_message
+from .client import SlackApi, SlackWebhook
+
+Content = Mapping[str, Any]
+Result = TypeVar("Result")
+
+# For each channel, short bursts aside. https://docs.slack.dev/apis/web-api/rate-limits
+MESSAGE_EVERY_S = 1.0
+
+
+class SlackTokenSink:
+    """One message an episode: posted, edited in silence, marked resolved, answered in its thread.
+
+    The receipt is always that of the episode's message, never of a reply.
+    """
+
+    can_edit = True
+    pace_s = MESSAGE_EVERY_S
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+
+    def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
+        """Post, or edit the episode's message; a NOTICE then replies in its thread.
+
+        The edit comes first: it may be repeated, a reply may not. Where the message is gone or
+        closed to edits, a new one is posted and its receipt returned.
+        """
+        news = message(notification)
+        previous = notification.previous
+        if previous is None or not {"channel", "ts"} <= set(previous.values):
+            return self._post(news, deadline)
+        try:
+            if notification.purpose is not Purpose.NOTICE:
+                return self._edit(previous, news, deadline)
+            state = message(replace(notification, purpose=Purpose.UPDATE, causes=()))
+            receipt = self._edit(previous, state, deadline)
+            self._reply(previous, news, deadline)
+        except SlackRefusal as refused:
+            if refused.code not in NOT_EDITABLE:
+                raise
+            return self._post(news, deadline)
+        return receipt
+
+    def _post(self, told: Message, deadline: Deadline) -> Receipt:
+        return in_some_form(told, lambda content: self._api.post(content, deadline=deadline))
+
+    def _edit(self, at: Receipt, told: Message, deadline: Deadline) -> Receipt:
+        return in_some_form(told, lambda content: self._api.update(at, content, deadline=deadline))
+
+    def _reply(self, at: Receipt, told: Message, deadline: Deadline) -> Receipt:
+        return in_some_form(
+            told, lambda content: self._api.post(content, deadline=deadline, thread=at)
+        )
+
+
+class SlackWebhookSink:
+    """A new message whenever there is something to notice; nothing can be edited, so no updates."""
+
+    can_edit = False
+    pace_s = MESSAGE_EVERY_S
+
+    def __init__(self, webhook: SlackWebhook) -> None:
+        self._webhook = webhook
+
+    def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
+        """Post. The receipt is empty."""
+        told = message(notification)
+        in_some_form(told, lambda content: self._webhook.post(content, deadline=deadline))
+        return Receipt()
+
+
+def in_some_form(told: Message, send: Callable[[Content], Result]) -> Result:
+    """Send the blocks; where Slack refuses their form, the bare text."""
+    try:
+        return send(slack_message(told))
+    except SlackRefusal as refused:
+        if refused.code not in FORM_REFUSED:
+            raise
+    return send(bare_message(told))

@@ -1,0 +1,136 @@
+"""The database under the store: opened when first used, one short transaction at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ..errors import StoreUnavailable
+from . import tables
+
+# The caller of publish() is a step of somebody's pipeline: it does not wait longer.
+BUSY_TIMEOUT_S = 2.0
+_READS = "wdh_reads"
+
+
+class Database:
+    """Transactions on the router's tables, which are made when missing.
+
+    Whatever the driver raises comes out as StoreUnavailable. Safe for threads.
+    database_clock: what SQLite's clock is, for leases; they expire by it in every process alike.
+    """
+
+    def __init__(self, url: str, *, database_clock: Callable[[], float] = time.time) -> None:
+        self._url = make_url(url)
+        self._clock = database_clock
+        self._engine: Engine | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Where it is, without a password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that no other writer overlaps; it is on disk when this returns."""
+        with self._unavailable(), self._opened().begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view that holds up no writer."""
+        with self._unavailable(), self._opened().connect() as connection:
+            yield connection.execution_options(**{_READS: True})
+
+    def exists(self) -> bool:
+        """False for a SQLite file that nobody has made yet; nothing is opened."""
+        path = _sqlite_path(self._url)
+        return path is None or path.exists()
+
+    def close(self) -> None:
+        with self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+
+    @staticmethod
+    def now() -> ColumnElement[float]:
+        """The database's own time, in seconds since the epoch."""
+        return func.database_now()
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            with self._opening:
+                if self._engine is None:
+                    self._engine = self._open()
+        return self._engine
+
+    def _open(self) -> Engine:
+        path = _sqlite_path(self._url)
+        if path is None:
+            raise StoreUnavailable(f"{self.name}: only sqlite:///FILE is a store so far")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            self._url,
+            connect_args={"timeout": BUSY_TIMEOUT_S},
+            pool_timeout=BUSY_TIMEOUT_S,
+            hide_parameters=True,  # they hold the error texts of other people's programs
+        )
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "begin", _begin)
+        try:
+            with engine.begin() as connection:
+                _make_tables(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # _begin opens transactions, not pysqlite
+        connection.create_function("database_now", 0, self._clock)
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: what publish() returned survives a power cut. https://sqlite.org/pragma.html#pragma_synchronous
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as err:
+            raise StoreUnavailable(f"{self.name}: {err.orig}") from err
+        except PoolTimeout:
+            raise StoreUnavailable(f"{self.name}: too many threads write at once") from None
+        except OSError as err:
+            raise StoreUnavailable(f"{self.name}: {err.strerror or err}") from err
+
+
+def _sqlite_path(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def _begin(connection: Connection) -> None:
+    # IMMEDIATE: a writer that began as a reader would be refused where it should wait.
+    reads = connection.get_execution_options().get(_READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _make_tables(connection: Connection) -> None:
+    tables.metadata.create_all(connection)
+    version = select(tables.notes.c.value).where(tables.notes.c.name == "schema")
+    if connection.execute(version).scalar() is None:
+        connection.execute(tables.notes.insert().values(name="schema", value=tables.SCHEMA_VERSION))

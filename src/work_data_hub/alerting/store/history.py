@@ -1,0 +1,163 @@
+"""What came of each attempt, and the dead letters: what will not be tried again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ..errors import Reason
+from ..sink import Notification, Purpose
+from ..timing import moment
+from .tables import conversations, dead_letters, deliveries, incidents, members
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to tell an integration. outcome: delivered, failed or dead."""
+
+    at: datetime
+    receiver: str
+    integration: str
+    purpose: Purpose
+    key: str
+    outcome: str
+    reason: Reason | None
+    detail: str | None
+    attempt: int
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A notification that was given up. notification: what it said, as JSON."""
+
+    id: int
+    at: datetime
+    receiver: str
+    integration: str
+    reason: Reason
+    detail: str
+    attempts: int
+    notification: str
+
+
+def note_attempt(
+    connection: Connection,
+    conversation_id: int,
+    notification: Notification,
+    *,
+    outcome: str,
+    reason: Reason | None = None,
+    detail: str | None = None,
+    at: float,
+    latency_s: float,
+) -> None:
+    connection.execute(
+        deliveries.insert(),
+        {
+            "conversation_id": conversation_id,
+            "key": notification.key,
+            "purpose": notification.purpose.value,
+            "outcome": outcome,
+            "reason": reason and reason.value,
+            "detail": detail,
+            "attempt": notification.attempt,
+            "at": at,
+            "latency_s": latency_s,
+        },
+    )
+
+
+def bury(
+    connection: Connection,
+    conversation_id: int,
+    notification: Notification,
+    *,
+    integration: str,
+    reason: Reason,
+    detail: str,
+    at: float,
+) -> int:
+    """Keeps the notification as a dead letter; gives its id."""
+    return int(
+        connection.execute(
+            dead_letters.insert().returning(dead_letters.c.id),
+            {
+                "conversation_id": conversation_id,
+                "receiver": notification.receiver,
+                "integration": integration,
+                "reason": reason.value,
+                "detail": detail,
+                "attempts": notification.attempt,
+                "at": at,
+                "notification": _text(notification),
+            },
+        ).scalar_one()
+    )
+
+
+def buried(connection: Connection, *, limit: int = 1_000) -> list[DeadLetter]:
+    """Dead letters, the newest first."""
+    query = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(limit)
+    return [
+        DeadLetter(
+            row.id,
+            moment(row.at),
+            row.receiver,
+            row.integration,
+            Reason(row.reason),
+            row.detail,
+            row.attempts,
+            row.notification,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def attempts_for(connection: Connection, fingerprint: str) -> list[Attempt]:
+    """What was said, or tried, of this incident's groups; the oldest first."""
+    groups_of = (
+        select(members.c.group_id)
+        .join(incidents, incidents.c.id == members.c.incident_id)
+        .where(incidents.c.fingerprint == fingerprint)
+    )
+    query = (
+        select(deliveries, conversations.c.receiver, conversations.c.integration)
+        .join(conversations, conversations.c.id == deliveries.c.conversation_id)
+        .where(conversations.c.group_id.in_(groups_of))
+        .order_by(deliveries.c.id)
+    )
+    return [
+        Attempt(
+            moment(row.at),
+            row.receiver,
+            row.integration,
+            Purpose(row.purpose),
+            row.key,
+            row.outcome,
+            row.reason and Reason(row.reason),
+            row.detail,
+            row.attempt,
+            row.latency_s,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _text(notification: Notification) -> str:
+    return json.dumps(_plain(notification), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return dict(value) if hasattr(value, "keys") else value

@@ -1,0 +1,223 @@
+"""Incidents: opened and updated by what fires, closed by what resolves.
+
+An explicit event time decides, not the order of arrival: what fired before a resolution is over,
+and a resolution closes nothing that fired after it. Without one, it happens now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, case, select, text, update
+
+from ..alert import ALERTNAME, Alert, Severity
+from ..sink import Incident, Status
+from ..telling import StoredIncident
+from ..timing import moment
+from .tables import IS_FIRING, events, incidents, resolutions
+from .upsert import as_text, insert
+
+
+class Outcome(StrEnum):
+    """What publishing an alert came to."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    ALREADY_OVER = "already_over"  # older than its resolution: told as a thing of the past
+    REPEATED = "repeated"  # this event was published before
+
+
+def publish(
+    connection: Connection,
+    alert: Alert,
+    *,
+    annotations: Mapping[str, str],
+    url: str | None,
+    now: float,
+) -> Outcome:
+    """Stores what fires. annotations, url: the alert's own, fit to be stored."""
+    if not _is_new(connection, alert.event_key, now):
+        return Outcome.REPEATED
+    at = now if alert.occurred_at is None else min(alert.occurred_at.timestamp(), now)
+    row = {
+        "fingerprint": alert.fingerprint,
+        "alertname": alert.name,
+        "labels": json_text(alert.labels),
+        "annotations": json_text(annotations),
+        "generator_url": url,
+        "severity": alert.severity.value,
+        "status": Status.FIRING.value,
+        "started_at": at,
+        "received_at": now,
+        "fired_at": at,
+        "updated_at": now,
+        "resolved_at": None,
+        "event_count": 1,
+        "version": 1,
+        "changed": True,
+    }
+    if alert.occurred_at is not None:
+        over_at = _resolved_after(connection, alert.labels, at)
+        if over_at is not None:
+            if not _fold_into_past(connection, alert.fingerprint, at):
+                over = {"status": Status.RESOLVED.value, "resolved_at": over_at}
+                connection.execute(incidents.insert(), row | over)
+            return Outcome.ALREADY_OVER
+    count = connection.execute(_FIRE, row).scalar_one()
+    return Outcome.OPENED if count == 1 else Outcome.UPDATED
+
+
+def resolve(
+    connection: Connection,
+    labels: Mapping[str, str],
+    *,
+    at: float | None,
+    event_key: str | None,
+    now: float,
+) -> int:
+    """Closes every open incident that carries these labels; gives how many.
+
+    at: when it was over; what fired later stays open. None: now, whatever has fired.
+    """
+    if not _is_new(connection, event_key, now):
+        return 0
+    over_at = now if at is None else min(at, now)
+    connection.execute(
+        _RESOLVE,
+        {"labels": json_text(labels), "alertname": labels.get(ALERTNAME, ""), "at": over_at},
+    )
+    firing = select(incidents.c.id, incidents.c.labels).where(IS_FIRING)
+    if name := labels.get(ALERTNAME):
+        firing = firing.where(incidents.c.alertname == name)
+    if at is not None:
+        firing = firing.where(incidents.c.fired_at <= over_at)
+    wanted = labels.items()
+    ids = [id_ for id_, has in connection.execute(firing) if wanted <= json.loads(has).items()]
+    if ids:
+        connection.execute(
+            update(incidents)
+            .where(incidents.c.id.in_(ids))
+            .values(
+                status=Status.RESOLVED.value,
+                resolved_at=over_at,
+                updated_at=now,
+                version=incidents.c.version + 1,
+                changed=True,
+            )
+        )
+    return len(ids)
+
+
+def json_text(value: object) -> str:
+    """Compact and the same for equal maps, whatever their order."""
+    if isinstance(value, Mapping):
+        value = dict(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def stored_incident(row: Row[tuple[object, ...]]) -> StoredIncident:
+    """A row of the table as the rest of the router knows it."""
+    r = row._mapping
+    incident = Incident(
+        fingerprint=r["fingerprint"],
+        labels=json.loads(r["labels"]),
+        annotations=json.loads(r["annotations"]),
+        severity=Severity(r["severity"]),
+        status=Status(r["status"]),
+        started_at=moment(r["started_at"]),
+        updated_at=moment(r["updated_at"]),
+        resolved_at=None if r["resolved_at"] is None else moment(r["resolved_at"]),
+        event_count=r["event_count"],
+        generator_url=r["generator_url"],
+    )
+    return StoredIncident(r["id"], r["version"], incident)
+
+
+def listed(
+    connection: Connection,
+    *,
+    status: Status | None = None,
+    fingerprint: str | None = None,
+    limit: int = 1_000,
+) -> list[Incident]:
+    """Incidents, the newest first."""
+    query = select(incidents).order_by(incidents.c.started_at.desc(), incidents.c.id.desc())
+    if status is not None:
+        query = query.where(incidents.c.status == status.value)
+    if fingerprint is not None:
+        query = query.where(incidents.c.fingerprint == fingerprint)
+    return [stored_incident(row).incident for row in connection.execute(query.limit(limit))]
+
+
+def firing_labels(connection: Connection) -> Sequence[Mapping[str, str]]:
+    """The labels of every open incident."""
+    query = select(incidents.c.labels).where(IS_FIRING)
+    return [json.loads(labels) for labels in connection.execute(query).scalars()]
+
+
+def _is_new(connection: Connection, event_key: str | None, now: float) -> bool:
+    if event_key is None:
+        return True
+    return connection.execute(_EVENT, {"key": event_key, "at": now}).rowcount == 1
+
+
+def _resolved_after(connection: Connection, labels: Mapping[str, str], at: float) -> float | None:
+    """When what fired at `at` was over: the first known resolution of these labels after it."""
+    found = connection.execute(_LATER_RESOLUTIONS, {"alertname": labels[ALERTNAME], "at": at})
+    carried = labels.items()
+    return next((over for of, over in found if json.loads(of).items() <= carried), None)
+
+
+def _fold_into_past(connection: Connection, fingerprint: str, at: float) -> bool:
+    """Counts a late event of an incident that was told; False where none was open at that time."""
+    i = incidents.c
+    covering = (
+        select(i.id)
+        .where(i.fingerprint == fingerprint, i.started_at <= at, i.resolved_at >= at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    counted = update(incidents).where(i.id == covering).values(event_count=i.event_count + 1)
+    return connection.execute(counted).rowcount == 1
+
+
+_EVENT = as_text(insert(events).on_conflict_do_nothing())
+
+_LATER_RESOLUTIONS = text(
+    "SELECT labels, at FROM alert_resolutions"
+    " WHERE alertname IN (:alertname, '') AND at > :at ORDER BY at"
+)
+
+_new_resolution = insert(resolutions)
+_RESOLVE = as_text(
+    _new_resolution.on_conflict_do_update(
+        index_elements=[resolutions.c.labels],
+        set_={"at": _new_resolution.excluded.at},
+        where=resolutions.c.at < _new_resolution.excluded.at,
+    )
+)
+
+_fired = insert(incidents)
+_is_latest = _fired.excluded.fired_at >= incidents.c.fired_at
+_FIRE = as_text(
+    _fired.on_conflict_do_update(
+        index_elements=[incidents.c.fingerprint],
+        index_where=IS_FIRING,
+        set_={
+            **{
+                name: case((_is_latest, _fired.excluded[name]), else_=incidents.c[name])
+                for name in ("labels", "annotations", "generator_url", "severity", "fired_at")
+            },
+            "started_at": case(
+                (_fired.excluded.started_at < incidents.c.started_at, _fired.excluded.started_at),
+                else_=incidents.c.started_at,
+            ),
+            "updated_at": _fired.excluded.updated_at,
+            "event_count": incidents.c.event_count + text("1"),
+            "version": incidents.c.version + text("1"),
+            "changed": text("TRUE"),
+        },
+    ).returning(incidents.c.event_count)
+)

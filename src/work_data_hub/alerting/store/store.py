@@ -1,0 +1,97 @@
+"""The store as others than the router see it: what is open, what was told, cursors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..sink import Incident, Status
+from . import health, history, incidents, notes
+from .database import Database
+from .health import Count
+from .history import Attempt, DeadLetter
+
+
+class _NotGiven:
+    pass
+
+
+_NOT_GIVEN: Final = _NotGiven()
+
+
+class Store:
+    """Everything the router remembers, in one database that all its processes share.
+
+    It is made when first written to; reading before that finds nothing and makes nothing.
+    Every method raises StoreUnavailable when the database does not answer within two seconds.
+    """
+
+    def __init__(self, url: str, *, database_clock: Callable[[], float] = time.time) -> None:
+        self.database = Database(url, database_clock=database_clock)
+
+    def incidents(
+        self,
+        *,
+        status: Status | None = None,
+        fingerprint: str | None = None,
+        limit: int = 1_000,
+    ) -> list[Incident]:
+        """Incidents, the newest first."""
+        if not self.database.exists():
+            return []
+        with self.database.read() as connection:
+            return incidents.listed(connection, status=status, fingerprint=fingerprint, limit=limit)
+
+    def attempts(self, fingerprint: str) -> list[Attempt]:
+        """What this incident's receivers were told, and what failed; the oldest first."""
+        if not self.database.exists():
+            return []
+        with self.database.read() as connection:
+            return history.attempts_for(connection, fingerprint)
+
+    def dead_letters(self, *, limit: int = 1_000) -> list[DeadLetter]:
+        """What was given up, the newest first."""
+        if not self.database.exists():
+            return []
+        with self.database.read() as connection:
+            return history.buried(connection, limit=limit)
+
+    def parked(self) -> list[tuple[str, str]]:
+        """The (receiver, integration) whose credentials were refused."""
+        if not self.database.exists():
+            return []
+        with self.database.read() as connection:
+            found = health.all_health(connection)
+        return sorted(name for name, state in found.items() if state.parked)
+
+    def counters(self) -> Mapping[Count, int]:
+        """Deliveries, failures, duplicates: over all processes and restarts."""
+        if not self.database.exists():
+            return {}
+        with self.database.read() as connection:
+            return health.counted(connection)
+
+    def get_cursor(self, name: str) -> str | None:
+        """The text that `set_cursor` left under this name."""
+        if not self.database.exists():
+            return None
+        with self.database.read() as connection:
+            return notes.cursor(connection, name)
+
+    def set_cursor(
+        self, name: str, value: str, *, expected: str | _NotGiven | None = _NOT_GIVEN
+    ) -> bool:
+        """Keeps a small text. With `expected` (None: not there yet) only where that still holds.
+
+        False where it does not: another process was faster, nothing was changed.
+        """
+        with self.database.write() as connection:
+            if isinstance(expected, _NotGiven):
+                notes.put_cursor(connection, name, value)
+                return True
+            return notes.swap_cursor(connection, name, value, expected)
+
+    def close(self) -> None:
+        """Lets go of the database's connections; the next use opens it again."""
+        self.database.close()

@@ -1,0 +1,75 @@
+"""Alerts about the alerting itself: a sink that fails, one that is parked, what was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .alert import ALERTNAME, SEVERITY, Alert, Severity
+from .errors import DeliveryError
+
+DEAD_LETTER = "DeadLetter"
+SINK_FAILING = "SinkFailing"
+SINK_PARKED = "SinkParked"
+NAMES = (DEAD_LETTER, SINK_FAILING, SINK_PARKED)
+
+Name = tuple[str, str]
+
+
+def is_about_alerting(labels: Mapping[str, str]) -> bool:
+    """What fails to be told about these raises nothing further, or it would go round for ever."""
+    return labels.get(ALERTNAME) in NAMES
+
+
+def labels_of(alertname: str, name: Name) -> dict[str, str]:
+    receiver, integration = name
+    return {ALERTNAME: alertname, "receiver": receiver, "integration": integration}
+
+
+def dead_letter(name: Name, error: DeliveryError, *, letter_id: int, group_key: str) -> Alert:
+    """A notification was given up."""
+    return _alert(
+        DEAD_LETTER,
+        name,
+        Severity.CRITICAL,
+        f"A notification to {name[1]} of receiver {name[0]} was given up: {error.detail}",
+        {"error": str(error), "group": group_key, "dead_letter": str(letter_id)},
+        event_key=f"dead_letter:{letter_id}",
+    )
+
+
+def parked(name: Name, error: DeliveryError) -> Alert:
+    """The credentials of a sink are refused."""
+    return _alert(
+        SINK_PARKED,
+        name,
+        Severity.CRITICAL,
+        f"{name[1]} of receiver {name[0]} refuses our credentials; nothing is sent to it until"
+        " they change. What it has to tell is kept.",
+        {"error": str(error)},
+    )
+
+
+def failing(name: Name, error: DeliveryError, *, since: float) -> Alert:
+    """A sink has not taken anything for a while. One event for each stretch of failures."""
+    return _alert(
+        SINK_FAILING,
+        name,
+        Severity.WARNING,
+        f"{name[1]} of receiver {name[0]} takes nothing; it is tried again and again,"
+        " and nothing is lost meanwhile.",
+        {"error": str(error)},
+        event_key=f"sink_failing:{name[0]}:{name[1]}:{since}",
+    )
+
+
+def _alert(
+    alertname: str,
+    name: Name,
+    severity: Severity,
+    summary: str,
+    annotations: Mapping[str, str],
+    *,
+    event_key: str | None = None,
+) -> Alert:
+    labels = labels_of(alertname, name) | {SEVERITY: severity.value}
+    return Alert(labels, {"summary": summary, **annotations}, event_key=event_key)

@@ -1,0 +1,207 @@
+"""The words of a message, in English and in Chinese. Every word that we choose stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .alert import Severity
+from .sink import NoticeCause
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language. `{}` takes the value; names of labels and annotations map to what is shown."""
+
+    severities: Mapping[Severity, str]
+    alerts: Mapping[str, str]
+    names: Mapping[str, str]
+    causes: Mapping[NoticeCause, str]
+    resolved: str
+    open_count: str
+    open_and_resolved: str
+    separator: str
+    colon: str
+    error: str
+    log: str
+    next_step: str
+    others: str
+    more: str
+    open_run: str
+    runbook: str
+    source: str
+    started: str
+    happened: str
+    ended: str
+    duration: str
+    times: str
+    day: str
+    hour: str
+    minute: str
+    second: str
+    zone: str
+    cut: str
+    incident: str
+
+
+EN = Words(
+    severities={
+        Severity.CRITICAL: "Critical",
+        Severity.WARNING: "Warning",
+        Severity.INFO: "Info",
+    },
+    alerts={
+        "RunFailed": "Run failed",
+        "StepFailed": "Step failed",
+        "RunSucceeded": "Run succeeded",
+        "StepSucceeded": "Step succeeded",
+        "ZeroRows": "No rows",
+        "TooFewRows": "Too few rows",
+        "MissingColumns": "Columns missing",
+        "StaleFile": "File too old",
+        "UnreadableFile": "File unreadable",
+        "RowsRefused": "Too many rows refused",
+        "AmbiguousPercent": "Percent or fraction?",
+        "LandingFolderMissing": "Landing folder missing",
+        "DeadLetter": "Notification given up",
+        "SinkFailing": "Channel takes nothing",
+        "SinkParked": "Channel refuses our credentials",
+    },
+    names={
+        "job": "Job",
+        "step": "Step",
+        "partition": "Partition",
+        "schedule": "Schedule",
+        "sensor": "Sensor",
+        "asset_key": "Asset",
+        "check": "Check",
+        "domain": "Domain",
+        "file": "File",
+        "files": "Files",
+        "location": "Code location",
+        "owner": "Owner",
+        "team": "Team",
+        "run_id": "Run",
+        "error_class": "Error class",
+        "reason": "Reason",
+        "root_run_id": "First attempt",
+        "attempt": "Attempt",
+        "backfill": "Backfill",
+        "assets": "Assets",
+        "found_by": "Found by",
+        "receiver": "Receiver",
+        "integration": "Integration",
+    },
+    causes={
+        NoticeCause.NEW_INCIDENT: "New",
+        NoticeCause.RAISED_SEVERITY: "Raised",
+        NoticeCause.REMINDER: "Still open",
+    },
+    resolved="Resolved",
+    open_count="{} open",
+    open_and_resolved="{} open, {} resolved",
+    separator=" · ",
+    colon=": ",
+    error="Error",
+    log="End of the log",
+    next_step="What to do",
+    others="Also in this group",
+    more="and {} more",
+    open_run="Open run",
+    runbook="Runbook",
+    source="Source",
+    started="Since",
+    happened="At",
+    ended="Resolved at",
+    duration="Lasted",
+    times="Times",
+    day="{} d",
+    hour="{} h",
+    minute="{} min",
+    second="{} s",
+    zone="Asia/Shanghai",
+    cut="[… {} characters cut …]",
+    incident="Incident",
+)
+
+ZH = Words(
+    severities={
+        Severity.CRITICAL: "严重",
+        Severity.WARNING: "警告",
+        Severity.INFO: "通知",
+    },
+    alerts={
+        "RunFailed": "运行失败",
+        "StepFailed": "步骤失败",
+        "RunSucceeded": "运行成功",
+        "StepSucceeded": "步骤成功",
+        "ZeroRows": "文件没有数据行",
+        "TooFewRows": "数据行过少",
+        "MissingColumns": "缺少必需列",
+        "StaleFile": "文件过旧",
+        "UnreadableFile": "文件无法读取",
+        "RowsRefused": "被拒绝的行过多",
+        "AmbiguousPercent": "百分比口径不明",
+        "LandingFolderMissing": "落地目录不存在",
+        "DeadLetter": "通知已放弃",
+        "SinkFailing": "通知渠道不可用",
+        "SinkParked": "通知渠道拒绝凭据",
+    },
+    names={
+        "job": "作业",
+        "step": "步骤",
+        "partition": "分区",
+        "schedule": "调度",
+        "sensor": "传感器",
+        "asset_key": "资产",
+        "check": "检查",
+        "domain": "数据域",
+        "file": "文件",
+        "files": "文件",
+        "location": "代码位置",
+        "owner": "负责人",
+        "team": "团队",
+        "run_id": "运行",
+        "error_class": "错误类型",
+        "reason": "原因",
+        "root_run_id": "首次尝试",
+        "attempt": "第几次尝试",
+        "backfill": "回填",
+        "assets": "资产",
+        "found_by": "发现者",
+        "receiver": "接收者",
+        "integration": "渠道",
+    },
+    causes={
+        NoticeCause.NEW_INCIDENT: "新增",
+        NoticeCause.RAISED_SEVERITY: "升级",
+        NoticeCause.REMINDER: "仍未恢复",
+    },
+    resolved="已恢复",
+    open_count="{} 个未恢复",
+    open_and_resolved="{} 个未恢复，{} 个已恢复",
+    separator=" · ",
+    colon="：",
+    error="错误",
+    log="日志末尾",
+    next_step="处理办法",
+    others="同组其他告警",
+    more="另有 {} 个",
+    open_run="打开运行",
+    runbook="处理手册",
+    source="来源",
+    started="开始于",
+    happened="时间",
+    ended="恢复于",
+    duration="持续",
+    times="次数",
+    day="{} 天",
+    hour="{} 小时",
+    minute="{} 分",
+    second="{} 秒",
+    zone="北京时间",
+    cut="[…… 省略 {} 个字符 ……]",
+    incident="告警编号",
+)
+
+LANGUAGES: Mapping[str, Words] = {"en": EN, "zh": ZH}

@@ -1,0 +1,144 @@
+"""The threads that talk to sinks: a few for each, so that a dead one holds up no other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from .errors import DeliveryError, Reason
+from .plan import Plan
+from .sink import AlertSink, Deadline, Notification, Receipt
+
+THREADS_PER_INTEGRATION = 4
+DELIVERY_DEADLINE_S = 10.0
+# A sink that has not come back by then does not keep its deadline, and is not waited for.
+OVERRUN_S = 2.0
+
+Name = tuple[str, str]
+
+
+@dataclass
+class Job:
+    """One notification on its way. lease_ends: by `time.monotonic`, moved on as it is renewed.
+
+    halted: set when the integration failed meanwhile; what has not begun is then left alone.
+    """
+
+    name: Name
+    plan: Plan
+    notification: Notification
+    sink: AlertSink
+    lease_ends: float
+    halted: threading.Event
+    started: float | None = None
+    abandoned: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a job: a receipt, an error, or neither when it was not begun."""
+
+    job: Job
+    receipt: Receipt | None = None
+    error: DeliveryError | None = None
+    latency_s: float = 0.0
+
+
+@dataclass
+class _Lane:
+    """The threads of one integration and what they have to do."""
+
+    jobs: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+    threads: int = 0
+    busy: int = 0
+    stuck: int = 0
+
+
+class Workers:
+    """Delivers jobs, each integration's in its own threads; results come in as they are done."""
+
+    def __init__(self, *, describe: Callable[[Exception], str]) -> None:
+        """describe: puts an unexpected error of a sink into words that hold no secret."""
+        self._describe = describe
+        self._lanes: dict[Name, _Lane] = {}
+        self._results: SimpleQueue[Result] = SimpleQueue()
+
+    def submit(self, job: Job, *, threads: int = THREADS_PER_INTEGRATION) -> None:
+        lane = self._lanes.setdefault(job.name, _Lane())
+        lane.busy += 1
+        lane.jobs.put(job)
+        if lane.threads < min(threads, lane.busy):
+            lane.threads += 1
+            thread = threading.Thread(
+                target=self._work, args=(lane.jobs,), name=f"deliver {job.name[1]}", daemon=True
+            )
+            thread.start()
+
+    def outstanding(self, name: Name) -> int:
+        """Jobs of this integration that have not come back."""
+        lane = self._lanes.get(name)
+        return lane.busy if lane else 0
+
+    def is_stuck(self, name: Name) -> bool:
+        """Every thread of this integration hangs in a sink that kept no deadline."""
+        lane = self._lanes.get(name)
+        return lane is not None and lane.stuck >= THREADS_PER_INTEGRATION
+
+    def results(self, *, wait_s: float) -> list[Result]:
+        """What has come back, waiting so long for the first."""
+        found: list[Result] = []
+        try:
+            found.append(self._results.get(timeout=wait_s))
+            while True:
+                found.append(self._results.get_nowait())
+        except Empty:
+            pass
+        return [result for result in found if self._is_awaited(result.job)]
+
+    def abandon(self, job: Job) -> Result:
+        """Waits no longer for a job whose sink does not come back."""
+        job.abandoned = True
+        lane = self._lanes[job.name]
+        lane.busy -= 1
+        lane.stuck += 1
+        error = DeliveryError(Reason.TIMEOUT, "the sink does not keep its deadline")
+        return Result(job, error=error, latency_s=DELIVERY_DEADLINE_S + OVERRUN_S)
+
+    def close(self) -> None:
+        """Lets idle threads end; one that hangs in a sink is left behind."""
+        for lane in self._lanes.values():
+            for _ in range(lane.threads):
+                lane.jobs.put(None)
+        self._lanes.clear()
+
+    def _is_awaited(self, job: Job) -> bool:
+        lane = self._lanes.get(job.name)
+        if lane is None:
+            return False
+        if job.abandoned:
+            lane.stuck -= 1
+            return False
+        lane.busy -= 1
+        return True
+
+    def _work(self, jobs: SimpleQueue[Job | None]) -> None:
+        while (job := jobs.get()) is not None:
+            self._results.put(self._attempt(job))
+
+    def _attempt(self, job: Job) -> Result:
+        job.started = begun = time.monotonic()
+        if job.halted.is_set() or begun >= job.lease_ends:
+            return Result(job)
+        receipt, error = None, None
+        try:
+            receipt = job.sink.deliver(job.notification, deadline=Deadline(DELIVERY_DEADLINE_S))
+        except DeliveryError as err:
+            error = err
+        except Exception as err:  # noqa: BLE001  # one sink: its fault is its own
+            error = DeliveryError(Reason.INTERNAL, self._describe(err))
+        if error is not None and not error.reason.permanent:
+            job.halted.set()
+        return Result(job, receipt, error, time.monotonic() - begun)

@@ -1,0 +1,198 @@
+"""From a discovered file to rows that are ready to load, or to the reason why not.
+
+Nothing here touches the warehouse. The bytes are read once: what is hashed is what is parsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ..domain.errors import InputError
+from ..domain.trustee_performance.service import process
+from .connectors.discovered_file import DiscoveredFile
+from .errors import FileUnreadable
+from .loader.ledger import data_source_of
+from .readers.excel_reader import read_excel
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ..config.data_sources import DomainConfig
+    from ..domain.trustee_performance.outcome import Outcome
+
+# A month of 100,000 rows has 5 MB. What is larger than this is no workbook of a trustee.
+MAX_FILE_BYTES = 256 * 1024 * 1024
+
+
+class FailureKind(StrEnum):
+    """Why a file loads nothing."""
+
+    VANISHED = "vanished"
+    CHANGED = "changed"  # while it was read
+    UNREADABLE = "unreadable"
+    COLUMNS = "columns"  # missing, or doubled
+    REFUSED_SHARE = "refused_share"
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """A file that was read. `file` has the identity (size, mtime, ctime, inode) of these bytes.
+
+    frame: as read_excel gives it.
+    """
+
+    file: DiscoveredFile
+    sheet: int | str
+    sha256: str
+    frame: pl.DataFrame
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """A file whose rows can be loaded. pk: no two records share it."""
+
+    rows: FileRows
+    outcome: Outcome
+    pk: tuple[str, ...]
+    duration_s: float
+
+    @property
+    def file(self) -> DiscoveredFile:
+        return self.rows.file
+
+
+@dataclass(frozen=True)
+class FileFailure:
+    """A file that loads nothing, and why, in a sentence.
+
+    sha256: None where it could not be read. plan: what was read of it, where there is anything.
+    """
+
+    file: DiscoveredFile
+    kind: FailureKind
+    error: str
+    duration_s: float
+    sha256: str | None = None
+    plan: FilePlan | None = None
+
+
+def read_file(
+    file: DiscoveredFile,
+    config: DomainConfig,
+    *,
+    sheet: int | str | None = None,
+    today: date | None = None,
+    processed_at: datetime | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> FilePlan | FileFailure:
+    """`read_rows`, then `process_rows`."""
+    rows = read_rows(file, config, sheet=sheet, clock=clock)
+    if isinstance(rows, FileFailure):
+        return rows
+    return process_rows(rows, config, today=today, processed_at=processed_at, clock=clock)
+
+
+def read_rows(
+    file: DiscoveredFile,
+    config: DomainConfig,
+    *,
+    sheet: int | str | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> FileRows | FileFailure:
+    """The rows of a sheet (the configured one unless told otherwise) and the hash of the file."""
+    start = clock()
+    sheet = config.sheet if sheet is None else sheet
+
+    def failure(kind: FailureKind, error: str, sha256: str | None = None) -> FileFailure:
+        return FileFailure(file, kind, error, clock() - start, sha256)
+
+    try:
+        content, file = _content(file)
+    except FileNotFoundError:
+        return failure(FailureKind.VANISHED, f"{file.path} is gone since it was discovered")
+    except _ChangedWhileRead:
+        return failure(
+            FailureKind.CHANGED, f"{file.path} changed while it was read; it is tried again"
+        )
+    except OSError as err:
+        return failure(FailureKind.UNREADABLE, f"{file.path}: {err.strerror or err}")
+    except FileUnreadable as err:
+        return failure(FailureKind.UNREADABLE, str(err))
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        frame = read_excel(file.path, sheet, content=content)
+    except FileUnreadable as err:
+        return failure(FailureKind.UNREADABLE, str(err), sha256)
+    return FileRows(file, sheet, sha256, frame, clock() - start)
+
+
+def process_rows(
+    rows: FileRows,
+    config: DomainConfig,
+    *,
+    today: date | None = None,
+    processed_at: datetime | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> FilePlan | FileFailure:
+    """Records and refusals; a failure when columns are missing or too many rows are refused."""
+    start = clock()
+    try:
+        outcome = process(
+            rows.frame,
+            data_source_of(rows.file),
+            today=today,
+            processed_at=processed_at,
+            pk=config.pk,
+            required_columns=config.required_columns,
+        )
+    except InputError as err:
+        duration_s = rows.duration_s + clock() - start
+        error = f"{rows.file.path}: {err}"
+        return FileFailure(rows.file, FailureKind.COLUMNS, error, duration_s, rows.sha256)
+    plan = FilePlan(rows, outcome, config.pk, rows.duration_s + clock() - start)
+    limit = config.validation.max_refused_share
+    if outcome.refused_share <= limit:
+        return plan
+    error = (
+        f"{rows.file.path}: {outcome.refused_share:.1%} of its rows are refused, the limit is "
+        f"{limit:.1%}; nothing of it is loaded"
+    )
+    return FileFailure(
+        rows.file, FailureKind.REFUSED_SHARE, error, plan.duration_s, rows.sha256, plan
+    )
+
+
+class _ChangedWhileRead(Exception):
+    pass
+
+
+def _content(file: DiscoveredFile) -> tuple[bytes, DiscoveredFile]:
+    """The bytes, and the file with the identity of exactly these bytes."""
+    with open(file.path, "rb") as stream:  # noqa: PTH123
+        before = os.fstat(stream.fileno())
+        if before.st_size > MAX_FILE_BYTES:
+            raise FileUnreadable(
+                file.path, f"{before.st_size} bytes; at most {MAX_FILE_BYTES} are read"
+            )
+        content = stream.read(before.st_size + 1)
+        after = os.fstat(stream.fileno())
+    if len(content) != before.st_size or _identity(before) != _identity(after):
+        raise _ChangedWhileRead
+    return content, replace(file, metadata={**file.metadata, **_identity(before)})
+
+
+def _identity(status: os.stat_result) -> dict[str, float | int]:
+    return {
+        "modified_time": status.st_mtime,
+        "size": status.st_size,
+        "ctime": status.st_ctime,
+        "inode": status.st_ino,
+    }

@@ -1,0 +1,146 @@
+"""How rows get into a table: fast, and with what is there already taken into account.
+
+Everything happens on the caller's connection, in the caller's transaction. PostgreSQL takes rows
+by COPY, SQLite by one executemany; both are given rows in key order, which they index faster.
+Imports SQLAlchemy: reach it from inside functions only.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, and_, delete, insert, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from .data_table import DATA_SOURCE, primary_key
+from .insert_sql import quoted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Rows of one piece of CSV for COPY: a few MB in memory at a time.
+COPY_ROWS = 20_000
+# What a number in SQLite, a double, holds of any decimal. https://sqlite.org/floatingpoint.html
+SQLITE_DIGITS = 15
+_POSITION = "wdh_position"
+
+
+def insert_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
+    """Plain insert. A key that is there already is an error of the database."""
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, frame)
+    else:
+        _executemany(connection, _sqlite_insert(table, frame.columns), frame)
+
+
+def replace_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
+    """Insert, each row in the place of the one that has its key. Keys in `frame` are unique."""
+    keys = primary_key(table)
+    ordered = frame.sort(keys)
+    if connection.dialect.name == "postgresql":
+        _replace_by_staging(connection, table, ordered)
+    else:
+        # An upsert: measured faster than DELETE by key and INSERT, and the same in the end.
+        others = [name for name in frame.columns if name not in keys]
+        values = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in others)
+        conflict = f" ON CONFLICT ({', '.join(map(quoted, keys))}) DO UPDATE SET {values}"
+        _executemany(connection, _sqlite_insert(table, frame.columns) + conflict, ordered)
+
+
+def rows_with_known_keys(
+    connection: Connection, table: Table, frame: pl.DataFrame, sources: Sequence[str] | None = None
+) -> list[int]:
+    """Positions, in `frame`, of the rows whose key the table has.
+
+    sources: only where the table's row came from one of these.
+    """
+    keys = primary_key(table)
+    known = _temporary("wdh_keys", table, keys, Column(_POSITION, Integer))
+    known.create(connection)
+    insert_rows(connection, known, frame.select(keys).with_row_index(_POSITION))
+    query = select(known.c[_POSITION]).join(table, _same_key(known, table, keys))
+    if sources is not None:
+        query = query.where(table.c[DATA_SOURCE].in_(sources))
+    positions = list(connection.scalars(query))
+    known.drop(connection)
+    return positions
+
+
+def _replace_by_staging(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
+    keys = primary_key(table)
+    staged = _temporary("wdh_stage", table, frame.columns)
+    staged.create(connection)
+    _copy(connection, staged, frame)
+    connection.execute(delete(table).where(_same_key(staged, table, keys)))
+    columns = [staged.c[name] for name in frame.columns]
+    insertion = insert(table).from_select(frame.columns, select(*columns))
+    inserted = connection.execute(insertion.execution_options(preserve_rowcount=True))
+    assert inserted.rowcount == frame.height, f"{inserted.rowcount} of {frame.height} rows"
+    staged.drop(connection)
+
+
+def _temporary(name: str, table: Table, columns: Sequence[str], *more: Column[Any]) -> Table:
+    like = [Column(column, table.c[column].type) for column in columns]
+    return Table(name, MetaData(), *like, *more, prefixes=["TEMPORARY"])
+
+
+def _same_key(one: Table, other: Table, keys: Sequence[str]) -> ColumnElement[bool]:
+    return and_(*(one.c[key] == other.c[key] for key in keys))
+
+
+def _copy(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
+    target = connection.dialect.identifier_preparer.format_table(table)
+    columns = ", ".join(map(quoted, frame.columns))
+    cursor: Any = connection.connection.cursor()
+    with (
+        cursor,
+        cursor.copy(f"COPY {target} ({columns}) FROM STDIN (FORMAT csv)".encode()) as copy,
+    ):
+        for piece in _csv_pieces(frame):
+            copy.write(piece)
+
+
+def _csv_pieces(frame: pl.DataFrame) -> Iterator[memoryview]:
+    """COPY's input. Null is nothing, "" an empty text."""
+    for piece in frame.iter_slices(COPY_ROWS):
+        text = io.BytesIO()
+        piece.write_csv(text, include_header=False)
+        yield text.getbuffer()
+
+
+def _sqlite_insert(table: Table, columns: Sequence[str]) -> str:
+    names, marks = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
+    return f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"  # noqa: S608
+
+
+def _executemany(connection: Connection, sql: str, frame: pl.DataFrame) -> None:
+    cursor: Any = connection.connection.cursor()
+    cursor.executemany(sql, _sqlite_rows(frame))
+    changed = max(cursor.rowcount, 0)  # -1 for no rows at all
+    assert changed == frame.height, f"{changed} of {frame.height} rows"
+    cursor.close()
+
+
+def _sqlite_rows(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Rows as SQLite stores them: dates as ISO text, booleans as 0 and 1, decimals as numbers.
+
+    Decimals have at most SQLITE_DIGITS digits; see placement.
+    """
+    import polars as pl
+
+    columns = []
+    for name, dtype in frame.schema.items():
+        column = pl.col(name)
+        if isinstance(dtype, pl.Decimal):
+            column = column.cast(pl.Float64)
+        elif isinstance(dtype, pl.Datetime):
+            moment = column.dt.convert_time_zone("UTC")
+            column = moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00")
+        elif dtype == pl.Date:
+            column = column.dt.strftime("%Y-%m-%d")
+        elif dtype == pl.Boolean:
+            column = column.cast(pl.Int8)
+        columns.append(column)
+    return frame.select(columns).iter_rows()

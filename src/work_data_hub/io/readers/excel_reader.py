@@ -1,0 +1,120 @@
+"""A sheet of a workbook as a frame of texts, each as a person sees it in Excel."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...domain.cell_text import ROW_NUMBER, without_blank_rows
+from ...domain.trustee_performance.headings import meaning
+from ..errors import FileUnreadable
+from .cell_texts import cell_texts
+from .heading import SEARCHED_ROWS, Heading, find_heading, heading_text
+from .workbook_parts import Sheet, Workbook
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# It warns of each column without a value, and of nothing else.
+logging.getLogger("fastexcel.types.dtype").setLevel(logging.ERROR)
+
+
+def read_excel(
+    path: str | Path, sheet: int | str = 0, *, content: bytes | None = None
+) -> pl.DataFrame:
+    """The rows below the heading of one sheet.
+
+    sheet: a name, or the number among the visible sheets, from 0.
+    content: the workbook's bytes when the caller has them; `path` only names it then.
+
+    Returns `row_number` (UInt32, as Excel numbers rows, from 1), then one String column for each
+    heading, in order. Null is an empty cell; blank rows are left out. Numbers keep every digit
+    (1.0234567890123, 123, no exponent), a cell that is formatted as percent is "5.5%", one
+    formatted 000000 is "000123", a date "2024-11-01", an error cell "#N/A". A heading that comes
+    again gets "#2", and whoever needs it refuses the file; a column without a heading is called
+    by its place ("column 8"), and left out when empty.
+
+    Raises FileUnreadable: missing, empty, cut short, no .xlsx, with a password, no such sheet.
+    """
+    import polars as pl
+
+    name = str(path)
+    try:
+        data = Path(path).read_bytes() if content is None else content
+    except OSError as err:
+        raise FileUnreadable(name, f"cannot be opened: {err.strerror or err}") from err
+    workbook = Workbook(name, data)
+    chosen = workbook.sheet(sheet)
+    # calamine parses without holding the interpreter: a second core unpacks meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as second:
+        unpacked = second.submit(workbook.unpack, chosen)
+        heading, cells = _load(name, data, chosen)
+        xml = unpacked.result()
+    if heading is None:
+        return _frame(Heading((), 0, 0), [], pl.Series(ROW_NUMBER, [], dtype=pl.UInt32))
+    try:
+        texts = cell_texts(xml, workbook.styles, heading, cells)
+    except ValueError as err:
+        problem = "has cells written in a way no Excel does; open it in Excel and save it again"
+        raise FileUnreadable(name, problem) from err
+    first_row = heading.rows + 1
+    numbers = pl.Series(ROW_NUMBER, range(first_row, first_row + cells.height), dtype=pl.UInt32)
+    return _frame(heading, texts, numbers)
+
+
+def _load(path: str, data: bytes, sheet: Sheet) -> tuple[Heading | None, pl.DataFrame]:
+    """The heading, and the typed cells below it; each row of the sheet is a row here."""
+    import fastexcel
+
+    def load(**options: Any) -> pl.DataFrame:
+        frame: pl.DataFrame = reader.load_sheet(sheet.name, skip_rows=0, **options).to_polars()
+        return frame
+
+    try:
+        reader = fastexcel.read_excel(data)
+        # Most sheets have their heading in the first row: then one pass is enough.
+        cells = load(header_row=0, schema_sample_rows=None)
+        heading = _first_row_heading(cells)
+        if heading is None:
+            top = load(header_row=None, n_rows=SEARCHED_ROWS, dtypes="string")
+            heading = find_heading(top.rows())
+            if heading is not None:
+                cells = reader.load_sheet(
+                    sheet.name, header_row=None, skip_rows=heading.rows, schema_sample_rows=None
+                ).to_polars()
+    except fastexcel.FastExcelError as err:
+        problem = f"cannot be read as a workbook ({type(err).__name__}); open and save it in Excel"
+        raise FileUnreadable(path, problem) from err
+    return heading, cells
+
+
+def _first_row_heading(cells: pl.DataFrame) -> Heading | None:
+    """The frame's own column names, where they are the whole heading beyond doubt."""
+    names = cells.columns
+    if any(name.startswith("__UNNAMED__") for name in names):
+        return None
+    # fastexcel calls a repeated heading 名称_1.
+    if any(name.rpartition("_")[0] in names for name in names):
+        return None
+    below = [[cell if isinstance(cell, str) else None for cell in row] for row in cells[:1].rows()]
+    if sum(meaning(heading_text(name) or "") is not None for name in names) < 2:
+        return None
+    heading = find_heading([names, *below])
+    return heading if heading and heading.rows == 1 else None
+
+
+def _frame(heading: Heading, texts: list[pl.Series], row_numbers: pl.Series) -> pl.DataFrame:
+    """Texts under their headings, blank rows and blank columns without a heading left out."""
+    import polars as pl
+
+    columns = [row_numbers]
+    taken: dict[str, int] = {ROW_NUMBER: 0}
+    for place, (name, text) in enumerate(zip(heading.names, texts, strict=True), start=1):
+        if name is None and text.is_null().all():
+            continue
+        plain = name or f"column {place}"
+        taken[plain] = taken.get(plain, 0) + 1
+        columns.append(text.alias(plain if taken[plain] == 1 else f"{plain}#{taken[plain]}"))
+    return without_blank_rows(pl.DataFrame(columns))

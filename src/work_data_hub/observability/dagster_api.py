@@ -1,0 +1,277 @@
+"""Every call to Dagster that is not in its public API, and what it answers in our own terms.
+
+Nothing else in this package touches an attribute that Dagster does not document. The contract
+test runs each function against a real instance, on the oldest and the newest Dagster admitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    EventLogRecord,
+    HookContext,
+    RunsFilter,
+    RunStatusChangeRecordsFilter,
+)
+
+from .run import Change, Raised, Run, StatusChange, StepFailure
+
+# dagster/_core/storage/tags.py
+PARTITION_TAG = "dagster/partition"
+PARTITION_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+SCHEDULE_TAG = "dagster/schedule_name"
+SENSOR_TAG = "dagster/sensor_name"
+BACKFILL_TAG = "dagster/backfill"
+REPOSITORY_TAG = ".dagster/repository"
+WILL_RETRY_TAG = "dagster/will_retry"
+AUTO_RETRY_RUN_ID_TAG = "dagster/auto_retry_run_id"
+RETRY_NUMBER_TAG = "dagster/retry_number"
+FAILURE_REASON_TAG = "dagster/failure_reason"
+
+
+_EVENT_TYPES = {
+    Change.FAILED: DagsterEventType.RUN_FAILURE,
+    Change.SUCCEEDED: DagsterEventType.RUN_SUCCESS,
+}
+
+
+def storage_id(instance: DagsterInstance) -> str:
+    """Names the instance's storage; another one when `dagster dev` makes a temporary one."""
+    return str(instance.run_storage.get_run_storage_id())  # type: ignore[attr-defined]
+
+
+def retries_enabled(instance: DagsterInstance) -> bool:
+    """Whether Dagster starts failed runs again, and so tags each failure `dagster/will_retry`."""
+    return bool(instance.run_retries_enabled)
+
+
+def newest_event_id(instance: DagsterInstance) -> int:
+    """The id of the newest failure or success; 0 for none."""
+    newest = [
+        record.storage_id
+        for event_type in _EVENT_TYPES.values()
+        for record in instance.fetch_run_status_changes(event_type, limit=1).records
+    ]
+    return max(newest, default=0)
+
+
+def newest_event_id_before(instance: DagsterInstance, moment: datetime) -> int:
+    """The id of the newest failure or success that happened before `moment`; 0 for none."""
+    newest = [
+        record.storage_id
+        for event_type in _EVENT_TYPES.values()
+        for record in instance.fetch_run_status_changes(
+            _filter(event_type, before_timestamp=moment.timestamp()), limit=1
+        ).records
+    ]
+    return max(newest, default=0)
+
+
+def changes_after(
+    instance: DagsterInstance, event_id: int, *, limit: int
+) -> tuple[list[StatusChange], bool]:
+    """Failures and successes above `event_id` in the order of their ids, and whether more wait.
+
+    Dagster gives one kind of event a query. Where one kind fills its page, the other is cut at
+    the same id: a success never overtakes the failure before it.
+    """
+    changes: list[StatusChange] = []
+    horizon: int | None = None
+    for change, event_type in _EVENT_TYPES.items():
+        page = instance.fetch_run_status_changes(
+            _filter(event_type, after_storage_id=event_id), limit=limit, ascending=True
+        ).records
+        changes += (_status_change(change, record) for record in page)
+        if len(page) >= limit:
+            last = page[-1].storage_id
+            horizon = last if horizon is None else min(horizon, last)
+    if horizon is not None:
+        changes = [change for change in changes if change.event_id <= horizon]
+    return sorted(changes, key=lambda change: change.event_id), horizon is not None
+
+
+def failures_by_id(instance: DagsterInstance, event_ids: Iterable[int]) -> list[StatusChange]:
+    """These failures, in the order of their ids; one whose run was deleted is not among them."""
+    ids = sorted(event_ids)
+    if not ids:
+        return []
+    page = instance.fetch_run_status_changes(
+        _filter(DagsterEventType.RUN_FAILURE, storage_ids=ids), limit=len(ids), ascending=True
+    ).records
+    return [_status_change(Change.FAILED, record) for record in page]
+
+
+def runs_by_id(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, Run]:
+    """These runs; one that was deleted is not among them."""
+    wanted = sorted(set(run_ids))
+    if not wanted:
+        return {}
+    records = instance.get_run_records(filters=RunsFilter(run_ids=wanted))
+    return {record.dagster_run.run_id: _run(record.dagster_run) for record in records}
+
+
+def success_since(instance: DagsterInstance, run: Run, moment: datetime) -> datetime | None:
+    """When a run of the same location, job and partition last succeeded after `moment`."""
+    filters = RunsFilter(
+        job_name=run.job,
+        statuses=[DagsterRunStatus.SUCCESS],
+        tags={PARTITION_TAG: run.partition} if run.partition else {},
+        updated_after=moment,
+    )
+    ends = [
+        record.end_time
+        for record in instance.get_run_records(filters=filters)
+        if record.end_time is not None
+        and record.end_time > moment.timestamp()
+        and _run(record.dagster_run).work == run.work
+    ]
+    return datetime.fromtimestamp(max(ends), UTC) if ends else None
+
+
+def failed_step(instance: DagsterInstance, run_id: str) -> StepFailure | None:
+    """The first step that failed; else, where the worker died, the one that never came to its end.
+
+    Reads the run's own log: for the failures whose event does not carry the step.
+    """
+    records = instance.get_records_for_run(
+        run_id,
+        of_type={
+            DagsterEventType.STEP_START,
+            DagsterEventType.STEP_RESTARTED,
+            DagsterEventType.STEP_SUCCESS,
+            DagsterEventType.STEP_FAILURE,
+            DagsterEventType.STEP_UP_FOR_RETRY,
+        },
+    ).records
+    running: dict[str, None] = {}
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        if event is None or event.step_key is None:
+            continue
+        if event.is_step_failure:
+            return _step_failure(event)
+        if event.event_type in (DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED):
+            running[event.step_key] = None
+        else:
+            running.pop(event.step_key, None)
+    return StepFailure(next(iter(running)), ()) if running else None
+
+
+def run_of_hook(context: HookContext) -> Run:
+    """The run that a hook is called in. No query: it is what the step has in hand."""
+    return _run(context._step_execution_context.dagster_run)
+
+
+def will_be_retried(context: HookContext) -> bool:
+    """Whether Dagster will start this hook's run again, should it end now by a failed step."""
+    instance = context.instance
+    if not retries_enabled(instance):
+        return False
+    from dagster._core.events import RunFailureReason
+    from dagster._core.execution.retries import auto_reexecution_should_retry_run
+
+    run = context._step_execution_context.dagster_run.with_status(DagsterRunStatus.FAILURE)
+    return bool(auto_reexecution_should_retry_run(instance, run, RunFailureReason.STEP_FAILURE))
+
+
+def step_failure_in(events: Sequence[DagsterEvent]) -> StepFailure | None:
+    """The failure among the events that a step ended with; None when it did not fail."""
+    return next((_step_failure(event) for event in events if event.is_step_failure), None)
+
+
+def _filter(event_type: DagsterEventType, **narrowed: Any) -> RunStatusChangeRecordsFilter:
+    return RunStatusChangeRecordsFilter(event_type=event_type, **narrowed)  # type: ignore[arg-type]
+
+
+def _status_change(change: Change, record: EventLogRecord) -> StatusChange:
+    entry = record.event_log_entry
+    event = entry.get_dagster_event()
+    found = StatusChange(
+        event_id=record.storage_id,
+        change=change,
+        run_id=entry.run_id,
+        at=datetime.fromtimestamp(entry.timestamp, UTC),
+        message=event.message or "",
+    )
+    data = event.event_specific_data
+    if change is Change.SUCCEEDED or data is None:
+        return found
+    first = data.first_step_failure_event  # type: ignore[union-attr]
+    return replace(
+        found,
+        step=_step_failure(first) if first is not None and first.step_key else None,
+        raised=_chain(data.error),  # type: ignore[union-attr]
+    )
+
+
+def _step_failure(event: DagsterEvent) -> StepFailure:
+    data = event.step_failure_data
+    raised = _chain(data.error)
+    if data.user_failure_data is not None and data.user_failure_data.description and raised:
+        # dagster.Failure: what its author wrote, in place of the words around it.
+        raised = (*raised[:-1], replace(raised[-1], message=data.user_failure_data.description))
+    return StepFailure(event.step_key or "", raised)
+
+
+def _chain(error: Any) -> tuple[Raised, ...]:
+    """A SerializableErrorInfo and its causes, outermost first."""
+    found: list[Raised] = []
+    while error is not None:
+        kind = error.cls_name or "Error"
+        text = error.message.strip()
+        head, colon, tail = text.partition(":")
+        # Python writes `package.module.Class: message`.
+        named = head.rpartition(".")[2] == kind
+        message = tail.strip() if named and colon else "" if named else text
+        found.append(Raised(kind, message, tuple(error.stack or ())))
+        error = error.cause or error.context
+    return tuple(found)
+
+
+def _run(run: DagsterRun) -> Run:
+    tags = run.tags
+    will_retry = tags.get(WILL_RETRY_TAG)
+    return Run(
+        run_id=run.run_id,
+        job=run.job_name,
+        location=_location(run),
+        partition=_partition(tags),
+        schedule=tags.get(SCHEDULE_TAG, ""),
+        sensor=tags.get(SENSOR_TAG, ""),
+        backfill=tags.get(BACKFILL_TAG, ""),
+        root_run_id=run.root_run_id or run.run_id,
+        retry_number=tags.get(RETRY_NUMBER_TAG, ""),
+        will_retry=None if will_retry is None else will_retry.lower() == "true",
+        retry_run_id=tags.get(AUTO_RETRY_RUN_ID_TAG, ""),
+        failure_reason=tags.get(FAILURE_REASON_TAG, ""),
+        assets=tuple(sorted(key.to_user_string() for key in run.asset_selection or ())),
+        finished=run.is_finished,
+        succeeded=run.is_success,
+        failed=run.is_failure,
+    )
+
+
+def _location(run: DagsterRun) -> str:
+    """The code location's name; empty for a run that came from none (`execute_in_process`)."""
+    origin = run.remote_job_origin
+    if origin is not None:
+        return origin.repository_origin.code_location_origin.location_name
+    # "__repository__@location"
+    return run.tags.get(REPOSITORY_TAG, "").partition("@")[2]
+
+
+def _partition(tags: Mapping[str, str]) -> str:
+    """The partition's key, or first...last of a range; empty for none."""
+    if key := tags.get(PARTITION_TAG):
+        return key
+    first, last = (tags.get(tag, "") for tag in PARTITION_RANGE_TAGS)
+    return f"{first}...{last}" if first or last else ""

@@ -1,0 +1,74 @@
+"""What a Dagster project merges into its own definitions to be watched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster import (
+    DefaultSensorStatus,
+    Definitions,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from .local_router import local_router, use
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from ..alerting import AlertRouter
+
+SENSOR_NAME = "alerting_sensor"
+# Dagster gives a sensor's tick 60 s; https://docs.dagster.io/guides/automate/sensors
+FEED_BUDGET_S = 20.0
+# Dagster's daemon evaluates sensors one after another: waiting out a rate limit here makes them all
+# wait. What is not due by then is sent by the next tick.
+SEND_BUDGET_S = 15.0
+
+
+def alerting_definitions(
+    config: str | Path | None = None, *, store_url: str | None = None, interval_s: int = 30
+) -> Definitions:
+    """One sensor that watches every run of the instance and sends what is due.
+
+    `Definitions.merge(my_defs, alerting_definitions())`. config: an alerts.yml, else
+    WDH_ALERTS_CONFIG, else ./alerts.yml; with no such file the log, and Slack when
+    SLACK_WEBHOOK_URL or SLACK_BOT_TOKEN and SLACK_CHANNEL are set. store_url: else WDH_ALERTS_URL,
+    else a SQLite file in the state directory. Both are read at the first tick.
+    The sensor is on from the start: an alert that waits for somebody to switch it on is none.
+    """
+    use(config=config, store_url=store_url)
+
+    @sensor(
+        name=SENSOR_NAME,
+        minimum_interval_seconds=interval_s,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Tells the alert router of failed and recovered runs, and sends what is due.",
+    )
+    def alerting_sensor(context: SensorEvaluationContext) -> SkipReason:
+        return SkipReason(tick(context.instance, local_router(config, store_url)))
+
+    return Definitions(sensors=[alerting_sensor])
+
+
+def tick(instance: DagsterInstance, router: AlertRouter) -> str:
+    """One round of the feed, then one of the dispatcher, in a sentence.
+
+    The dispatcher has its turn even when the feed raises: what is stored already must not wait for
+    it. Either's error fails the tick.
+    """
+    from ..alerting.sink import Deadline
+    from .feed import advance
+
+    try:
+        report = advance(instance, router, now=datetime.now(UTC), deadline=Deadline(FEED_BUDGET_S))
+    finally:
+        sent = router.drain(budget_s=SEND_BUDGET_S)
+    return (
+        f"{report.told} failures told, {report.held} held for their retry,"
+        f" {report.recovered} incidents closed, {sent} messages sent"
+        + ("; more wait for the next tick" if report.behind else "")
+    )

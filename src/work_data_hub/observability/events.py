@@ -1,0 +1,168 @@
+"""What happened in Dagster -> an Alert. Which labels make the identity is decided here only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from ..alerting.alert import ALERTNAME, SEVERITY, Alert, Severity
+from .run import Raised, Run, StepFailure
+
+RUN_FAILED = "RunFailed"
+STEP_FAILED = "StepFailed"
+STEP_SUCCEEDED = "StepSucceeded"
+
+# Where `dagster dev` serves its pages.
+DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
+
+MAX_LINE_CHARS = 300
+MAX_EXCEPTION_CHARS = 1_000
+MAX_FRAMES_CHARS = 1_500
+MAX_ASSETS = 10
+
+
+def run_failed(
+    run: Run, *, at: datetime, message: str, step: StepFailure | None, raised: Sequence[Raised] = ()
+) -> Alert:
+    """A run whose last attempt failed.
+
+    message: Dagster's own sentence, which is all there is for a worker that died or a run that
+    never started. raised: what ended the run, outermost first, where no step's failure says it.
+    """
+    chain = step.raised if step is not None and step.raised else tuple(raised)
+    failed_in = step.step if step is not None else ""
+    why = _root_cause(chain) or message or "no reason is known"
+    labels = _run_labels(RUN_FAILED, run)
+    annotations = {
+        "summary": _line(f"{failed_in}: {why}" if failed_in else why),
+        "step": failed_in,
+        "error": _error(chain) or _cut(message, MAX_EXCEPTION_CHARS),
+        "error_class": chain[-1].kind if chain else "",
+        "reason": run.failure_reason,
+        **_about(run),
+    }
+    return Alert(
+        {**labels, SEVERITY: Severity.CRITICAL},
+        _filled(annotations),
+        event_key=f"run_failed:{run.run_id}",
+        occurred_at=at,
+        identity=tuple(labels),
+        generator_url=run_url(run.run_id),
+    )
+
+
+def run_recovered(run: Run) -> Mapping[str, str]:
+    """The labels of the incident that a success of `run` closes.
+
+    The partition is named even when empty: the success of a run without one says nothing of any
+    partition.
+    """
+    return {**_run_labels(RUN_FAILED, run), "partition": run.partition}
+
+
+def step_failed(run: Run, step: StepFailure, *, at: datetime) -> Alert:
+    """A step that failed for good, told from inside its run."""
+    labels = {**_run_labels(STEP_FAILED, run), "step": step.step}
+    annotations = {
+        "summary": _line(_root_cause(step.raised)),
+        "error": _error(step.raised),
+        "error_class": step.raised[-1].kind if step.raised else "",
+        **_about(run),
+    }
+    return Alert(
+        {**labels, SEVERITY: Severity.WARNING},
+        _filled(annotations),
+        event_key=f"step_failed:{_first_attempt(run)}:{step.step}",
+        occurred_at=at,
+        identity=tuple(labels),
+        generator_url=run_url(run.run_id),
+    )
+
+
+def step_recovered(run: Run, step_key: str) -> Mapping[str, str]:
+    """The labels of the incident that a success of this step closes."""
+    return {**run_recovered(run), ALERTNAME: STEP_FAILED, "step": step_key}
+
+
+def step_succeeded(run: Run, step_key: str, *, at: datetime) -> Alert:
+    """A step that came to its end: a notice, over as soon as it is published."""
+    labels = {**_run_labels(STEP_SUCCEEDED, run), "step": step_key}
+    return Alert(
+        {**labels, SEVERITY: Severity.INFO},
+        _filled(_about(run)),
+        event_key=f"step_succeeded:{_first_attempt(run)}:{step_key}",
+        occurred_at=at,
+        identity=tuple(labels),
+        generator_url=run_url(run.run_id),
+    )
+
+
+def run_url(run_id: str, environ: Mapping[str, str] | None = None) -> str:
+    """The run's page under WDH_DAGSTER_URL."""
+    env = os.environ if environ is None else environ
+    return f"{(env.get('WDH_DAGSTER_URL') or DEFAULT_DAGSTER_URL).rstrip('/')}/runs/{run_id}"
+
+
+def _run_labels(name: str, run: Run) -> dict[str, str]:
+    return _filled(
+        {ALERTNAME: name, "location": run.location, "job": run.job, "partition": run.partition}
+    )
+
+
+def _first_attempt(run: Run) -> str:
+    """The run that Dagster's own retries began with; a person's re-execution is a new one."""
+    return run.root_run_id if run.retry_number else run.run_id
+
+
+def _about(run: Run) -> dict[str, str]:
+    """What every alert on a run says of it."""
+    more = len(run.assets) - MAX_ASSETS
+    assets = ", ".join(run.assets[:MAX_ASSETS]) + (f" and {more} more" if more > 0 else "")
+    return {
+        "run_id": run.run_id,
+        "run_url": run_url(run.run_id),
+        "root_run_id": run.root_run_id if run.root_run_id != run.run_id else "",
+        "attempt": str(int(run.retry_number) + 1) if run.retry_number.isdigit() else "",
+        "schedule": run.schedule,
+        "sensor": run.sensor,
+        "backfill": run.backfill,
+        "assets": _line(assets),
+    }
+
+
+def _root_cause(chain: Sequence[Raised]) -> str:
+    """The innermost exception: its class and message."""
+    return str(chain[-1]) if chain else ""
+
+
+def _error(chain: Sequence[Raised]) -> str:
+    """The root cause, what was raised on account of it, and the frames that it came from.
+
+    In this order, and not in Python's: whoever reads one line reads the cause.
+    """
+    if not chain:
+        return ""
+    root, outer = chain[-1], next((raised for raised in chain if not raised.is_dagsters), chain[-1])
+    lines = [_cut(str(root), MAX_EXCEPTION_CHARS)]
+    if outer is not root:
+        lines.append(f"raised as {_cut(str(outer), MAX_EXCEPTION_CHARS)}")
+    if frames := "".join(root.stack).strip("\n"):
+        lines.append(
+            frames if len(frames) <= MAX_FRAMES_CHARS else f"…{frames[-MAX_FRAMES_CHARS:]}"
+        )
+    return "\n".join(lines)
+
+
+def _line(text: str) -> str:
+    """The first line of `text`, short enough for a title."""
+    return _cut(text.strip().partition("\n")[0], MAX_LINE_CHARS)
+
+
+def _cut(text: str, most: int) -> str:
+    text = text.strip()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _filled(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text}

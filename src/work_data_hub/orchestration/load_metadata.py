@@ -1,0 +1,69 @@
+"""What Dagster's own pages show of a load: numbers they plot, and a table of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    Failure,
+    MetadataValue,
+    TableColumn,
+    TableRecord,
+    TableSchema,
+)
+
+from ..io.file_load import FileReport
+
+COUNTS = ("rows_in", "loaded", "superseded", "quarantined", "left_over")
+_SCHEMA = TableSchema(
+    columns=[
+        TableColumn("file", "string"),
+        *(TableColumn(count, "int") for count in COUNTS),
+        TableColumn("why", "string"),
+    ]
+)
+
+
+def materialization(
+    table: str, reports: Sequence[FileReport], duration_s: float
+) -> AssetMaterialization:
+    """The warehouse table, as loaded by one run. Sums over its files; duration in seconds."""
+    sums = {count: sum(getattr(report, count) for report in reports) for count in COUNTS}
+    return AssetMaterialization(
+        asset_key=AssetKey(["warehouse", *table.split(".")]),
+        description=f"{sums['loaded']} rows from {len(reports)} files",
+        metadata={
+            **{name: MetadataValue.int(value) for name, value in sums.items()},
+            "files_failed": MetadataValue.int(sum(report.failed for report in reports)),
+            "duration_s": MetadataValue.float(round(duration_s, 3)),
+            "files": files_table(reports),
+        },
+    )
+
+
+def files_failed(failed: Sequence[FileReport], *, of: int) -> Failure:
+    """Names the files, and what is wrong with each. The others are committed."""
+    reasons = "; ".join(str(report.error) for report in failed)
+    return Failure(
+        description=f"{len(failed)} of {of} files failed: {reasons}",
+        metadata={"files": files_table(failed)},
+        # The same content fails again; the next run gives the file its other chances.
+        allow_retries=False,
+    )
+
+
+def files_table(reports: Sequence[FileReport]) -> MetadataValue:
+    """One row a file: counts, and why rows or all of it were not loaded."""
+    records = [
+        TableRecord(
+            {
+                "file": report.relative_path,
+                **{count: getattr(report, count) for count in COUNTS},
+                "why": report.error or ", ".join(f"{n} {why}" for why, n in report.reasons.items()),
+            }
+        )
+        for report in reports
+    ]
+    return MetadataValue.table(records=records, schema=_SCHEMA)

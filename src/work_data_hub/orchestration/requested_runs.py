@@ -1,0 +1,98 @@
+"""What a file sensor has requested so far, read from Dagster's own runs.
+
+Dagster is the truth here, not our cursor: a tick that died after its requests were stored has
+requested them, one that died before has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+
+SENSOR_TAG = "dagster/sensor_name"
+RUN_KEY_TAG = "dagster/run_key"
+UNFINISHED = (
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
+# Run keys are asked for in blocks of this many; a key is rarely used twice.
+KEY_BLOCK = 20
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that ended without success."""
+
+    run_id: str
+    root_run_id: str
+    requested_at_s: float
+    paths: tuple[str, ...]
+
+
+class RequestedRuns:
+    """The runs of one sensor. `instance` is None where a sensor is called without one."""
+
+    def __init__(self, instance: DagsterInstance | None, sensor_name: str) -> None:
+        self._instance = instance
+        self._tags = {SENSOR_TAG: sensor_name}
+
+    def paths_under_way(self) -> set[str]:
+        """Paths that a run has which is queued, starting, running or being cancelled."""
+        if self._instance is None:
+            return set()
+        runs = self._instance.get_runs(RunsFilter(tags=self._tags, statuses=list(UNFINISHED)))
+        return {path for run in runs for path in paths_of(run)}
+
+    def ended_badly(self, *, limit: int = 200) -> list[EndedRun]:
+        """The newest runs that failed or were cancelled, newest first."""
+        if self._instance is None:
+            return []
+        records = self._instance.get_run_records(
+            RunsFilter(
+                tags=self._tags,
+                statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
+            ),
+            limit=limit,
+        )
+        return [
+            EndedRun(
+                run_id=record.dagster_run.run_id,
+                root_run_id=record.dagster_run.root_run_id or record.dagster_run.run_id,
+                requested_at_s=record.create_timestamp.timestamp(),
+                paths=tuple(paths_of(record.dagster_run)),
+            )
+            for record in records
+        ]
+
+    def unused_key(self, key: str, *, taken: Iterable[str] = ()) -> str:
+        """`key`, or `key:2`, `key:3` ... : the first that no run of this sensor ever had.
+
+        Dagster starts no second run for a key, not even after a failure.
+        taken: keys of the same tick, which no run has yet.
+        """
+        own = set(taken)
+        first = 1
+        while True:
+            keys = [key if n == 1 else f"{key}:{n}" for n in range(first, first + KEY_BLOCK)]
+            used = own | self._used(keys)
+            if free := [k for k in keys if k not in used]:
+                return free[0]
+            first += KEY_BLOCK
+
+    def _used(self, keys: Sequence[str]) -> set[str]:
+        if self._instance is None:
+            return set()
+        runs = self._instance.get_runs(RunsFilter(tags={**self._tags, RUN_KEY_TAG: list(keys)}))
+        return {run.tags[RUN_KEY_TAG] for run in runs}
+
+
+def paths_of(run: DagsterRun) -> list[str]:
+    """The files that a run was asked to load; none for a run without `paths`."""
+    ops = run.run_config.get("ops", {})
+    config = ops.get("discover_files_op", {}).get("config", {})
+    return list(config.get("paths") or ())

@@ -1,0 +1,129 @@
+"""`dagster dev` as processes of a test's own: started, asked, and ended with all its children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+Found = TypeVar("Found")
+
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class DagsterDev:
+    """A running `dagster dev` with one project file."""
+
+    url: str
+    location: str
+    log: Path
+
+    def launch(self, job: str) -> str:
+        """Start a run of the job; its id."""
+        selector = {
+            "repositoryLocationName": self.location,
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
+        answer = self._ask(_LAUNCH, {"params": {"selector": selector, "mode": "default"}})
+        launched = answer["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def is_loaded(self) -> bool:
+        """Whether the project's definitions are there and its daemons run."""
+        try:
+            answer = self._ask(_LOADED, {})
+        except requests.RequestException:
+            return False
+        nodes = answer["repositoriesOrError"].get("nodes", [])
+        return any(node["location"]["name"] == self.location for node in nodes)
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:
+        response = requests.post(
+            f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=10
+        )
+        response.raise_for_status()
+        answer = response.json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+
+_LAUNCH = """
+mutation($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message stack }
+  }
+}
+"""
+_LOADED = "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"
+
+
+@contextmanager
+def dagster_dev(project: Path, home: Path, environ: Mapping[str, str]) -> Iterator[DagsterDev]:
+    """Run `dagster dev -f project` on a free port, its state in `home`; end it afterwards."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    log = home / "dagster-dev.log"
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env = {**kept, "DAGSTER_HOME": str(home), "WDH_DAGSTER_URL": url, **environ}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "dagster", "dev"),
+                *("-f", str(project), "-h", "127.0.0.1", "-p", str(port)),
+            ],
+            cwd=project.parent,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            started = DagsterDev(url, project.name, log)
+            wait_until(started.is_loaded, seconds=90, what="dagster dev is up", log=log)
+            yield started
+        finally:
+            _end(process)
+
+
+def wait_until(
+    look: Callable[[], Found], *, seconds: float, what: str, log: Path | None = None
+) -> Found:
+    """What `look` gives once it is true; fails the test after `seconds`, with the log's end."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            said = log.read_text(errors="replace")[-6_000:] if log is not None else ""
+            raise AssertionError(f"not within {seconds:g} s: {what}\n{said}")
+        time.sleep(POLL_S)
+    return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The whole group that we started: webserver, daemon, code server, run workers."""
+    with suppress(subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from work_data_hub.observability import events
+from work_data_hub.observability.run import Raised, StepFailure
+
+from .runs import a_run
+
+AT = datetime(2024, 11, 5, 2, 0, tzinfo=UTC)
+LOAD = StepFailure(
+    "load",
+    (
+        Raised("DagsterExecutionStepExecutionError", "Error occurred while executing op"),
+        Raised("ValueError", "row 7 has no plan", ("  File load.py, line 3\n",)),
+        Raised("KeyError", "'plan'", ("  File rows.py, line 9\n",)),
+    ),
+)
+
+
+def test_a_failed_run_is_named_by_location_job_and_partition_only() -> None:
+    first = events.run_failed(a_run(partition="2024-11"), at=AT, message="", step=LOAD)
+    second = events.run_failed(
+        a_run(partition="2024-11", run_id="77", schedule="daily", retry_number="2"),
+        at=AT,
+        message="other words",
+        step=None,
+    )
+    other = events.run_failed(a_run(partition="2024-12"), at=AT, message="", step=LOAD)
+    assert first.fingerprint == second.fingerprint != other.fingerprint
+    assert first.labels == {
+        "alertname": "RunFailed",
+        "location": "sales",
+        "job": "nightly",
+        "partition": "2024-11",
+        "severity": "critical",
+    }
+    assert first.event_key == "run_failed:8a1f"
+    assert first.occurred_at == AT
+
+
+def test_the_message_says_step_root_cause_and_what_it_was_raised_as() -> None:
+    notes = events.run_failed(a_run(), at=AT, message="gone", step=LOAD).annotations
+    assert notes["summary"] == "load: KeyError: 'plan'"
+    assert notes["step"] == "load"
+    assert notes["error_class"] == "KeyError"
+    assert notes["error"].splitlines() == [
+        "KeyError: 'plan'",
+        "raised as ValueError: row 7 has no plan",
+        "  File rows.py, line 9",
+    ]
+
+
+def test_a_run_that_failed_outside_its_steps_says_what_dagster_says() -> None:
+    notes = events.run_failed(
+        a_run(failure_reason="START_TIMEOUT"),
+        at=AT,
+        message="Run timed out due to taking longer than 180 seconds to start.",
+        step=None,
+    ).annotations
+    assert notes["error"] == "Run timed out due to taking longer than 180 seconds to start."
+    assert notes["summary"] == notes["error"]
+    assert notes["reason"] == "START_TIMEOUT"
+    assert "step" not in notes
+
+
+def test_what_ended_the_run_is_told_where_no_step_failed() -> None:
+    raised = [Raised("DagsterUserCodeUnreachableError", "no code server")]
+    notes = events.run_failed(a_run(), at=AT, message="m", step=None, raised=raised).annotations
+    assert notes["error"] == "DagsterUserCodeUnreachableError: no code server"
+
+
+def test_the_step_a_dead_worker_was_in_is_told_with_dagsters_reason() -> None:
+    alert = events.run_failed(
+        a_run(), at=AT, message="the worker died", step=StepFailure("load", ())
+    )
+    assert alert.annotations["summary"] == "load: the worker died"
+    assert alert.annotations["error"] == "the worker died"
+
+
+def test_the_message_leads_to_the_run_and_to_what_started_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WDH_DAGSTER_URL", "https://dagster.example.com/prod/")
+    run = a_run(
+        schedule="daily", sensor="files", backfill="abc", root_run_id="77", retry_number="1"
+    )
+    alert = events.run_failed(run, at=AT, message="", step=LOAD)
+    assert alert.generator_url == "https://dagster.example.com/prod/runs/8a1f"
+    assert alert.annotations["run_url"] == alert.generator_url
+    assert alert.annotations["schedule"] == "daily"
+    assert alert.annotations["sensor"] == "files"
+    assert alert.annotations["backfill"] == "abc"
+    assert alert.annotations["root_run_id"] == "77"
+    assert alert.annotations["attempt"] == "2"
+
+
+def test_an_empty_address_means_the_default_one() -> None:
+    assert events.run_url("8a1f", {"WDH_DAGSTER_URL": ""}) == "http://127.0.0.1:3000/runs/8a1f"
+
+
+def test_a_message_is_bounded_whatever_was_raised() -> None:
+    endless = Raised("ValueError", "x" * 5_000_000, ("frame\n" * 1_000_000,))
+    run = a_run(assets=tuple(f"asset_{number}" for number in range(10_000)))
+    alert = events.run_failed(
+        run, at=AT, message="m" * 5_000_000, step=StepFailure("load", (endless, endless))
+    )
+    assert len(alert.annotations["summary"]) <= events.MAX_LINE_CHARS
+    assert len(alert.annotations["error"]) < 4_000
+    assert sum(len(text) for text in alert.annotations.values()) < 6_000
+    assert alert.annotations["assets"].endswith("and 9990 more")
+
+
+def test_a_summary_stays_on_one_line() -> None:
+    failure = StepFailure("load", (Raised("ValueError", "first\nsecond"),))
+    assert events.step_failed(a_run(), failure, at=AT).annotations["summary"] == "ValueError: first"
+
+
+def test_a_success_closes_only_what_has_its_own_partition() -> None:
+    assert events.run_recovered(a_run(partition="a"))["partition"] == "a"
+    assert events.run_recovered(a_run())["partition"] == ""
+    assert "severity" not in events.run_recovered(a_run())
+
+
+def test_a_steps_failure_is_named_by_its_step_too() -> None:
+    alert = events.step_failed(a_run(partition="a"), LOAD, at=AT)
+    assert alert.labels == {
+        "alertname": "StepFailed",
+        "location": "sales",
+        "job": "nightly",
+        "partition": "a",
+        "step": "load",
+        "severity": "warning",
+    }
+    assert alert.event_key == "step_failed:8a1f:load"
+    recovered = events.step_recovered(a_run(partition="a"), "load")
+    assert {**recovered, "severity": "warning"} == dict(alert.labels)
+
+
+def test_a_retry_of_dagsters_own_is_the_same_event_and_a_persons_is_not() -> None:
+    automatic = a_run(run_id="b", root_run_id="a", retry_number="1")
+    by_hand = a_run(run_id="c", root_run_id="a")
+    first = a_run(run_id="a", root_run_id="a")
+    keys = [events.step_failed(run, LOAD, at=AT).event_key for run in (first, automatic, by_hand)]
+    assert keys == ["step_failed:a:load", "step_failed:a:load", "step_failed:c:load"]
+    done = [events.step_succeeded(run, "load", at=AT).event_key for run in (first, automatic)]
+    assert done == ["step_succeeded:a:load", "step_succeeded:a:load"]
+
+
+def test_a_success_is_no_more_than_information() -> None:
+    alert = events.step_succeeded(a_run(), "load", at=AT)
+    assert alert.severity == "info"
+    assert alert.name == "StepSucceeded"

@@ -1,0 +1,207 @@
+"""Both jobs on real workbooks: what they load, keep, report, and how they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance, DagsterInvalidConfigError, ExecuteInProcessResult
+from src.work_data_hub.orchestration.jobs import (
+    build_run_config,
+    trustee_performance_job,
+    trustee_performance_multi_file_job,
+)
+
+from .landing import HEADING, LandingFolder, rows_of
+
+NOVEMBER = "2024_11_受托业绩报告.xlsx"
+
+
+def run(instance: DagsterInstance, **options: Any) -> ExecuteInProcessResult:
+    return trustee_performance_multi_file_job.execute_in_process(
+        run_config=build_run_config(**{"plan_only": False, **options}),
+        instance=instance,
+        raise_on_error=False,
+    )
+
+
+def test_a_workbook_becomes_rows(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    landing.put(NOVEMBER, [(2024, 11, "fp-0001", "abc", "5.5%", "1,234.5678", "￥1,000,000.00")])
+    assert run(instance).success
+    assert warehouse(
+        "SELECT report_date, plan_code, company_code, return_rate, net_asset_value, fund_scale,"
+        " data_source FROM trustee_performance"
+    ) == [("2024-11-01", "FP0001", "ABC", 0.055, 1234.5678, 1_000_000.0, NOVEMBER)]
+
+
+def test_plan_only_writes_nothing(landing: LandingFolder, instance: DagsterInstance) -> None:
+    landing.put(NOVEMBER)
+    result = run(instance, plan_only=True)
+    assert result.success
+    (report,) = result.output_for_node("load_op")
+    assert (report.rows_in, report.loaded) == (3, 3)
+    assert not (landing.path.parent / "state" / "warehouse.db").exists()
+
+
+def test_files_that_do_not_fit_in_a_run_are_named_and_wait(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    for month in (9, 10, 11):
+        landing.put(f"2024_{month:02}_受托业绩报告.xlsx")
+    assert run(instance, max_files=2).success
+    loaded = "SELECT relative_path FROM wdh_files WHERE state = 'loaded' ORDER BY 1"
+    assert [name for (name,) in warehouse(loaded)] == [
+        "2024_09_受托业绩报告.xlsx",
+        "2024_10_受托业绩报告.xlsx",
+    ]
+    assert run(instance, max_files=2).success
+    assert len(warehouse(loaded)) == 3
+
+
+def test_one_broken_file_fails_the_run_by_name_and_the_others_are_loaded(
+    landing: LandingFolder,
+    instance: DagsterInstance,
+    warehouse: Callable[[str], Any],
+    open_alerts: Callable[[], Any],
+) -> None:
+    landing.put_broken("2024_10_受托业绩报告.xlsx")
+    landing.put(NOVEMBER)
+    result = run(instance)
+    assert not result.success
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    assert "2024_10_受托业绩报告.xlsx" in failure.step_failure_data.user_failure_data.description
+    assert warehouse("SELECT count(*) FROM trustee_performance") == [(3,)]
+    assert ("UnreadableFile", "2024_10_受托业绩报告.xlsx") in open_alerts()
+    assert ("StepFailed", None) in open_alerts()
+
+
+def test_a_load_is_a_materialization_with_numbers_that_plot(
+    landing: LandingFolder, instance: DagsterInstance
+) -> None:
+    landing.put(NOVEMBER, [*rows_of(2024, 11), (2024, 13, "P9", "C9", "1%", 1, 1)])
+    result = run(instance)
+    (event,) = result.asset_materializations_for_node("load_op")
+    assert event.asset_key.path == ["warehouse", "trustee_performance"]
+    values: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
+    counts = {name: values[name] for name in ("rows_in", "loaded", "quarantined", "superseded")}
+    assert counts == {"rows_in": 4, "loaded": 3, "quarantined": 1, "superseded": 0}
+    assert values["duration_s"] > 0
+    records: Any = event.metadata["files"]
+    assert [record.data["file"] for record in records.records] == [NOVEMBER]
+
+
+def test_a_file_that_vanishes_between_sensor_and_run_is_named(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    gone = landing.path / "2024_10_受托业绩报告.xlsx"
+    there = landing.put(NOVEMBER)
+    result = run(instance, paths=[str(gone), str(there)])
+    assert not result.success
+    reports = result.output_for_node("load_op")
+    assert [report.failed for report in reports] == [True, False]
+    assert "gone" in str(reports[0].error)
+    assert warehouse("SELECT count(*) FROM trustee_performance") == [(3,)]
+
+
+def test_a_warehouse_that_is_down_fails_the_run_and_the_file_stays_to_be_loaded(
+    landing: LandingFolder,
+    instance: DagsterInstance,
+    warehouse: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    landing.put(NOVEMBER)
+    with monkeypatch.context() as down:
+        down.setenv("WDH_WAREHOUSE_URL", "postgresql://nobody@127.0.0.1:9/none")
+        result = run(instance, paths=[str(landing.path / NOVEMBER)])
+    assert not result.success
+    assert run(instance).success
+    assert warehouse("SELECT count(*) FROM trustee_performance") == [(3,)]
+
+
+def test_a_missing_landing_folder_fails_the_run_with_what_to_do(
+    landing: LandingFolder, instance: DagsterInstance, open_alerts: Callable[[], Any]
+) -> None:
+    landing.path.rmdir()
+    result = run(instance)
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    assert "WDH_DATA_BASE_DIR" in failure.step_failure_data.user_failure_data.description
+    assert ("LandingFolderMissing", None) in open_alerts()
+
+
+def test_the_first_file_goes_through_four_ops(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    landing.put("2024_10_受托业绩报告.xlsx")
+    landing.put(NOVEMBER)
+    load = build_run_config(plan_only=False)["ops"]["load_op"]
+    result = trustee_performance_job.execute_in_process(
+        run_config={"ops": {"load_op": load}}, instance=instance
+    )
+    steps = {event.step_key for event in result.all_events if event.is_step_success}
+    assert steps == {
+        "discover_files_op",
+        "read_excel_op",
+        "process_trustee_performance_op",
+        "load_op",
+    }
+    assert warehouse("SELECT DISTINCT report_date FROM trustee_performance") == [("2024-10-01",)]
+
+
+def test_an_empty_folder_is_a_run_without_files(
+    landing: LandingFolder, instance: DagsterInstance
+) -> None:
+    result = run(instance)
+    assert result.success
+    assert result.output_for_node("load_op") == []
+
+
+def test_append_skips_what_the_same_root_run_has_loaded(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    path = str(landing.put(NOVEMBER))
+    assert run(instance, mode="append", paths=[path]).success
+    landing.put(NOVEMBER, [*rows_of(2024, 11), *rows_of(2024, 11, first=9)])
+    assert run(instance, mode="append", paths=[path]).success
+    assert warehouse("SELECT count(*) FROM trustee_performance") == [(6,)]
+    assert warehouse("SELECT DISTINCT reason, count(*) FROM wdh_quarantine") == [("key_exists", 3)]
+
+
+@pytest.mark.parametrize(
+    ("op", "change"),
+    [
+        ("read_and_process_trustee_files_op", {"max_files": 21}),
+        ("read_and_process_trustee_files_op", {"max_files": 0}),
+        ("read_and_process_trustee_files_op", {"sheet": 1.5}),
+        ("load_op", {"mode": "upsert"}),
+        ("load_op", {"pk": []}),
+        ("load_op", {"surprise": 1}),
+    ],
+)
+def test_a_run_config_that_makes_no_sense_is_refused(
+    landing: LandingFolder, instance: DagsterInstance, op: str, change: dict[str, Any]
+) -> None:
+    landing.put(NOVEMBER)
+    config = build_run_config(plan_only=False)
+    config["ops"][op]["config"] |= change
+    try:
+        result = trustee_performance_multi_file_job.execute_in_process(
+            run_config=config, instance=instance, raise_on_error=False
+        )
+    except DagsterInvalidConfigError:
+        return
+    assert not result.success
+
+
+def test_alerts_that_cannot_be_stored_do_not_fail_the_run(
+    landing: LandingFolder,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    landing.put(NOVEMBER, [], heading=HEADING)
+    monkeypatch.setenv("WDH_ALERTS_URL", "postgresql://nobody@127.0.0.1:9/none")
+    assert run(instance).success
+    assert "the sheet has a heading and no rows" in capfd.readouterr().err
