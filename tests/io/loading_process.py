@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from work_data_hub.io import file_load, file_transaction
+from work_data_hub.io import file_transaction
 from work_data_hub.io.loader import row_writer
 from work_data_hub.io.loader.warehouse_loader import Warehouse
 
@@ -60,7 +60,6 @@ def die_at(point: str) -> None:
 
 if __name__ == "__main__":
     url, folder, name, run, *points = sys.argv[1:]
-    assert landing.load_file is file_load.load_file
     for point in points:
         die_at(point)
     with Warehouse.open(url) as warehouse:

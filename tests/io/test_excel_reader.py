@@ -66,13 +66,19 @@ def test_a_text_stays_as_it_was_typed(tmp_path: Path, text: str, neighbour: Any)
     [
         (Cell(0.055, "0.00%"), "5.5%"),
         (Cell(1.5, "0%"), "150%"),
-        (Cell(-0.00012345, '[Red]0.0"x"%'), "-0.012345%"),
+        (Cell(-0.00012345, '[Red]0.0"x"%;-0%'), "-0.012345%"),
         (Cell(0, "0%"), "0%"),
         (Cell(1e-7, "0%"), "0.00001%"),
         (Cell(12, "0%"), "1200%"),
         (Cell(123, "000000"), "000123"),
         (Cell(1234567, "000000"), "1234567"),
-        (Cell(12.5, '0.0"%"'), "12.5"),
+        (Cell(0.5, '0.0"%"'), "0.5%"),
+        (Cell(0.5, "0.0\\%"), "0.5%"),
+        (Cell(123, '"P"000000'), "P000123"),
+        (Cell(123, "000-000;[Red]-0"), "000123"),
+        (Cell(123, '0"份"'), "123"),
+        (Cell(-12, "0000"), "-12"),
+        (Cell(12.5, "0000"), "12.5"),
         (Cell(1234.5, "#,##0.00"), "1234.5"),
         (Cell(0.055, "General"), "0.055"),
     ],
@@ -93,12 +99,23 @@ def test_a_number_format_that_changes_the_meaning_is_kept(
         (False, "FALSE"),
         (date(2024, 11, 1), "2024-11-01"),
         (datetime.fromisoformat("2024-11-01 07:30"), "2024-11-01 07:30:00"),
+        (Cell(45597, "yyyy"), "2024-11-01"),
     ],
 )
 def test_error_cells_truth_values_and_dates_are_what_excel_shows(
     tmp_path: Path, value: Any, shown: str, neighbour: Any
 ) -> None:
     assert column(tmp_path, value, neighbour)[0] == shown
+
+
+@pytest.mark.parametrize(
+    "neighbour", [1.0234567890123, "七", True, date(2024, 11, 1), "#N/A", None]
+)
+def test_no_mixture_of_types_makes_a_column_unreadable(tmp_path: Path, neighbour: Any) -> None:
+    """fastexcel refuses durations beside any other type."""
+    texts = column(tmp_path, neighbour, Cell(1.25, "[h]:mm"))
+    assert texts[0] == (column(tmp_path, neighbour))[0]
+    assert texts[1] is not None
 
 
 def test_an_error_cell_is_refused_and_not_taken_for_an_empty_one(tmp_path: Path) -> None:
@@ -126,6 +143,15 @@ def test_rows_above_and_columns_beside_the_table_do_not_shift_it(
     row = first_cell[0]
     assert frame["row_number"].to_list() == [row + 2, row + 3, row + 4]
     assert frame["收益率"].to_list() == ["0.055", shown, "x"]
+
+
+def test_an_empty_cell_left_of_the_heading_does_not_shift_the_marks(tmp_path: Path) -> None:
+    """Some writers leave `<c r="A1"><v></v></c>`: the sheet has it, calamine does not."""
+    rows = [HEADINGS, GOOD, (*GOOD[:4], "#N/A", None, True)]
+    path = write_workbook(tmp_path / "w.xlsx", rows, first_cell=(0, 1))
+    rewrite_sheet(path, lambda xml: xml.replace(b'<c r="B1"', b'<c r="A1"><v></v></c><c r="B1"'))
+    frame = read_excel(path)
+    assert frame.select("收益率", "净值", "规模").rows()[1] == ("#N/A", None, "TRUE")
 
 
 def test_a_merged_title_above_the_heading_is_no_heading(tmp_path: Path) -> None:

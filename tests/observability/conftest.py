@@ -21,22 +21,29 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(local_router, "_given", {})
 
 
+RETRIES = {"run_retries": {"enabled": True, "max_retries": 1}}
+
+
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    """A real instance on SQLite in a directory of its own; Dagster retries nothing."""
-    home = tmp_path / "home"
-    home.mkdir()
-    with instance_for_test(temp_dir=str(home)) as made:
+def instance() -> Iterator[DagsterInstance]:
+    """A real instance, in memory; Dagster retries nothing."""
+    with DagsterInstance.ephemeral() as made:
         yield made
 
 
 @pytest.fixture
-def retrying_instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+def retrying_instance() -> Iterator[DagsterInstance]:
     """The same, with Dagster's run retries on: a run is tried twice."""
+    with DagsterInstance.ephemeral(settings=RETRIES) as made:
+        yield made
+
+
+@pytest.fixture
+def stored_instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A real instance on SQLite, as `dagster dev` has it, with run retries on."""
     home = tmp_path / "home"
     home.mkdir()
-    retries = {"run_retries": {"enabled": True, "max_retries": 1}}
-    with instance_for_test(temp_dir=str(home), overrides=retries) as made:
+    with instance_for_test(temp_dir=str(home), overrides=RETRIES) as made:
         yield made
 
 

@@ -42,13 +42,15 @@ class DagsterDev:
         return str(launched["run"]["runId"])
 
     def is_loaded(self) -> bool:
-        """Whether the project's definitions are there and its daemons run."""
+        """Whether the project's definitions are there. Fails at once when they do not load."""
         try:
             answer = self._ask(_LOADED, {})
         except requests.RequestException:
             return False
-        nodes = answer["repositoriesOrError"].get("nodes", [])
-        return any(node["location"]["name"] == self.location for node in nodes)
+        entries = answer["workspaceOrError"]["locationEntries"]
+        found = [entry["locationOrLoadError"] for entry in entries]
+        assert all(entry["__typename"] == "RepositoryLocation" for entry in found), found
+        return bool(found)
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:
         response = requests.post(
@@ -69,7 +71,15 @@ mutation($params: ExecutionParams!) {
   }
 }
 """
-_LOADED = "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"
+_LOADED = """
+{
+  workspaceOrError {
+    ... on Workspace {
+      locationEntries { locationOrLoadError { __typename ... on PythonError { message } } }
+    }
+  }
+}
+"""
 
 
 @contextmanager

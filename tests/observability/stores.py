@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.sink import Incident, Status
 
@@ -14,3 +16,8 @@ def firing(router: AlertRouter) -> list[Incident]:
 def incidents(router: AlertRouter) -> list[Incident]:
     """All incidents, open and closed."""
     return router.store.incidents()
+
+
+def filled(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that there are: an empty one counts as absent."""
+    return {name: value for name, value in labels.items() if value}

@@ -27,14 +27,20 @@ from .dagster_runs import (
 NOW = datetime(2024, 11, 5, 2, 0, tzinfo=UTC)
 
 
+@pytest.fixture
+def instance(stored_instance: DagsterInstance) -> DagsterInstance:
+    """The storage that keeps a file for each run and an index over them: the more peculiar one."""
+    return stored_instance
+
+
 def test_an_instance_keeps_its_name_and_another_has_another(instance: DagsterInstance) -> None:
     with DagsterInstance.ephemeral() as other:
         assert dagster_api.storage_id(instance) == dagster_api.storage_id(instance)
         assert dagster_api.storage_id(instance) != dagster_api.storage_id(other)
 
 
-def test_it_knows_whether_dagster_retries_runs(retrying_instance: DagsterInstance) -> None:
-    assert dagster_api.retries_enabled(retrying_instance)
+def test_it_knows_whether_dagster_retries_runs(instance: DagsterInstance) -> None:
+    assert dagster_api.retries_enabled(instance)
     with DagsterInstance.ephemeral() as other:
         assert not dagster_api.retries_enabled(other)
 
@@ -185,12 +191,9 @@ def test_a_later_success_of_the_same_work_is_found(instance: DagsterInstance) ->
     assert dagster_api.success_since(instance, facts, NOW) == NOW + timedelta(minutes=2)
 
 
-@pytest.mark.parametrize("attempt_no", [1, 2])
-def test_dagster_tags_a_failure_by_whether_it_will_retry_it(
-    retrying_instance: DagsterInstance, attempt_no: int
-) -> None:
-    run_id = run(retrying_instance, nightly)
-    if attempt_no == 2:
-        run_id = run(retrying_instance, nightly, **a_retry_of(run_id))
-    facts = dagster_api.runs_by_id(retrying_instance, [run_id])[run_id]
-    assert facts.will_retry is (attempt_no == 1)
+def test_dagster_tags_a_failure_by_whether_it_will_retry_it(instance: DagsterInstance) -> None:
+    first = run(instance, nightly)
+    last = run(instance, nightly, **a_retry_of(first))
+    runs = dagster_api.runs_by_id(instance, [first, last])
+    assert (runs[first].will_retry, runs[last].will_retry) == (True, False)
+    assert runs[last].root_run_id == first

@@ -15,9 +15,9 @@ from dagster import (
     build_sensor_context,
 )
 
-from work_data_hub.alerting import AlertRouter
+from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.errors import ConfigError
-from work_data_hub.observability import alerting_definitions
+from work_data_hub.observability import alerting_definitions, dagster_api, definitions
 from work_data_hub.observability.local_router import local_router
 
 from .dagster_runs import failed_at, nightly, succeeded_at
@@ -53,17 +53,16 @@ def test_defining_reads_no_file_and_makes_none(tmp_path: Path) -> None:
 def test_a_tick_tells_what_failed_and_says_so(instance: DagsterInstance) -> None:
     failed_at(instance, datetime.now(UTC))
     said = ticked(instance, alerting_definitions())
-    assert said.startswith("1 failures told, 0 held for their retry, 0 incidents closed")
+    assert said.startswith("failures told: 1, held for their retry: 0, incidents closed: 0")
     assert len(firing(local_router())) == 1
 
 
 def test_with_no_file_and_no_slack_a_failure_goes_to_the_log(
-    instance: DagsterInstance, capfd: pytest.CaptureFixture[str]
+    instance: DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
     failed_at(instance, datetime.now(UTC))
     ticked(instance, alerting_definitions())
-    said = capfd.readouterr()
-    assert "nightly" in said.out + said.err
+    assert "nightly" in caplog.text
 
 
 def test_the_store_that_is_given_is_the_one_that_is_used(
@@ -101,31 +100,25 @@ def test_a_changed_alerts_yml_is_read_at_the_next_tick(tmp_path: Path) -> None:
 
 
 def test_what_is_due_is_sent_even_when_the_feed_fails(
-    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from work_data_hub.observability import dagster_api, definitions
-
-    failed_at(instance, datetime.now(UTC))
     router = local_router()
 
     def unreachable(_: DagsterInstance) -> str:
         raise ConnectionError("Dagster's database is away")
 
-    from work_data_hub.alerting import Alert
-
     router.publish(Alert({"alertname": "Waiting", "job": "earlier"}))
     monkeypatch.setattr(dagster_api, "storage_id", unreachable)
     with pytest.raises(ConnectionError):
         definitions.tick(instance, router)
-    said = capfd.readouterr()
-    assert "earlier" in said.out + said.err
+    assert "earlier" in caplog.text
 
 
 def test_a_recovered_run_is_closed_by_a_tick(instance: DagsterInstance) -> None:
     failed_at(instance, datetime.now(UTC))
     ticked(instance, alerting_definitions())
     succeeded_at(instance, datetime.now(UTC))
-    assert "1 incidents closed" in ticked(instance, alerting_definitions())
+    assert "incidents closed: 1" in ticked(instance, alerting_definitions())
     assert firing(local_router()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,10 @@ def nightly() -> None:
     load(extract())
 
 
-mine = Definitions(jobs=[nightly], schedules=[ScheduleDefinition("0 2 * * *", job=nightly)])
-defs = Definitions.merge(mine, alerting_definitions(interval_s=1))
+daily = ScheduleDefinition(job=nightly, cron_schedule="0 2 * * *")
+defs = Definitions.merge(
+    Definitions(jobs=[nightly], schedules=[daily]), alerting_definitions(interval_s=1)
+)
 """
 
 ALERTS = """
@@ -87,7 +90,7 @@ def test_a_failed_run_becomes_one_slack_message_that_the_next_success_marks_reso
             assert "load" in told
             assert "AssertionError: row 7 has no plan" in told
             assert "RuntimeError: nothing was loaded" in told
-            assert f"{dagster.url}/runs/{run_id}" in told
+            assert f"{dagster.url}/runs/{run_id}" in json.dumps(message.versions[-1])
             assert len(slack.calls) >= 3, "503 and 429 came first"
 
             broken.unlink()

@@ -22,7 +22,7 @@ from .dagster_runs import (
     run,
     succeeded_at,
 )
-from .stores import firing, incidents
+from .stores import filled, firing, incidents
 
 NOW = datetime(2024, 11, 5, 2, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -42,7 +42,7 @@ def test_a_failed_run_opens_an_incident_with_step_error_and_link(
     run_id = run(instance, nightly, tags={"dagster/schedule_name": "daily"})
     advanced(instance, router, now=datetime.now(UTC))
     (incident,) = firing(router)
-    assert incident.labels == {
+    assert filled(incident.labels) == {
         "alertname": "RunFailed",
         "location": "sales",
         "job": "nightly",
@@ -216,6 +216,20 @@ def test_an_instance_never_seen_before_is_told_of_its_last_hour(
     failed_at(instance, NOW - HOUR + MINUTE, tags={"dagster/partition": "news"})
     advanced(instance, router)
     assert [incident.labels["partition"] for incident in firing(router)] == ["news"]
+
+
+def test_it_reads_the_storage_of_dagster_dev_alike(
+    stored_instance: DagsterInstance, router: AlertRouter
+) -> None:
+    advanced(stored_instance, router)
+    failed_at(stored_instance, NOW, tags={"dagster/max_retries": "0"})
+    failed_at(stored_instance, NOW, purposeful)
+    done = advanced(stored_instance, router, batch=1)
+    assert (done.told, done.held) == (1, 1)
+    assert advanced(stored_instance, router, now=NOW + HOUR).told == 1
+    succeeded_at(stored_instance, NOW + HOUR)
+    advanced(stored_instance, router, now=NOW + HOUR)
+    assert [incident.labels["job"] for incident in firing(router)] == ["purposeful"]
 
 
 def test_a_weekend_without_a_daemon_is_told_on_monday(

@@ -36,9 +36,14 @@ _FIELDS = (
     *("file", "files", "receiver", "integration", "error_class", "reason", "owner", "team"),
     *("attempt", "backfill", "assets", "found_by", "location", "run_id", "root_run_id"),
 )
+# Annotations that may come in several languages.
+_SPOKEN = ("summary", "next_step")
 # Annotations with a place of their own.
 _PLACED = frozenset(
-    {"summary", "error", "log_excerpt", "next_step", "run_url", "runbook_url", *_FIELDS}
+    {
+        *("error", "log_excerpt", "run_url", "runbook_url", *_FIELDS, *_SPOKEN),
+        *(f"{name}_{code}" for name in _SPOKEN for code in LANGUAGES),
+    }
 )
 # What names the place in a title: the first group of which the incident has any label.
 _PLACES = (
@@ -80,9 +85,9 @@ def incident_text(incident: Incident, words: Words) -> IncidentText:
     sections = [Section(words.error, plain(notes.get("error", "")), code=True)]
     if incident.status is Status.FIRING:
         log = Section(words.log, plain(notes.get("log_excerpt", "")), code=True, keep_end=True)
-        sections = [Section(words.next_step, plain(notes.get("next_step", ""))), *sections, log]
+        sections = [Section(words.next_step, _spoken(notes, "next_step", words)), *sections, log]
     return IncidentText(
-        summary=plain(notes.get("summary", "")),
+        summary=_spoken(notes, "summary", words),
         fields=tuple(_fields(incident, words)),
         sections=tuple(section for section in sections if section.text),
         links=tuple(_links(incident, words)),
@@ -123,7 +128,7 @@ def _title(notification: Notification, first: Incident, words: Words) -> str:
     firing = len(notification.firing)
     resolved = len(notification.incidents) - firing
     if all(map(is_notice, notification.incidents)):
-        told, rest = _what_where(first.labels, words), _why(first)
+        told, rest = _what_where(first.labels, words), _why(first, words)
         icon = ICONS[notification.severity]
     elif notification.status is Status.RESOLVED:
         told = words.resolved + words.colon + _what_where(first.labels, words)
@@ -132,7 +137,7 @@ def _title(notification: Notification, first: Incident, words: Words) -> str:
         icon = RESOLVED_ICON
     else:
         told = _what_where(first.labels, words)
-        rest = _why(first)
+        rest = _why(first, words)
         icon = ICONS[notification.severity]
         if notification.purpose is Purpose.NOTICE and notification.causes:
             told = words.causes[notification.causes[0]] + words.colon + told
@@ -146,7 +151,7 @@ def _line(incident: Incident, words: Words, *, shared: Collection[str]) -> Incid
     """shared: labels that the whole group has; they are left out."""
     own = {name: value for name, value in incident.labels.items() if name not in shared}
     said = _what_where(own, words) or _what_where(incident.labels, words)
-    text = words.separator.join(filter(None, (said, _why(incident))))
+    text = words.separator.join(filter(None, (said, _why(incident, words))))
     firing = incident.status is Status.FIRING
     return IncidentLine(
         f"{_icon(incident)} {text}", next(_links(incident, words), None) if firing else None
@@ -167,11 +172,16 @@ def _where(labels: Mapping[str, str]) -> str:
     return one_line(", ".join(f"{name}={labels[name]}" for name in rest), MAX_PLACE_CHARS)
 
 
-def _why(incident: Incident) -> str:
+def _spoken(notes: Mapping[str, str], name: str, words: Words) -> str:
+    return plain(notes.get(f"{name}_{words.code}") or notes.get(name, ""))
+
+
+def _why(incident: Incident, words: Words) -> str:
     """The root of it in a few words: the summary, else the error's first line, else its class."""
     notes = incident.annotations
     error = plain(notes.get("error", "")).strip().partition("\n")[0]
-    return one_line(notes.get("summary") or error or notes.get("error_class", ""), MAX_REASON_CHARS)
+    why = _spoken(notes, "summary", words) or error or notes.get("error_class", "")
+    return one_line(why, MAX_REASON_CHARS)
 
 
 def _icon(incident: Incident) -> str:

@@ -11,8 +11,12 @@ from .sink import NoticeCause
 
 @dataclass(frozen=True)
 class Words:
-    """One language. `{}` takes the value; names of labels and annotations map to what is shown."""
+    """One language. `{}` takes the value; names of labels and annotations map to what is shown.
 
+    code: an annotation `summary_<code>` is shown in place of `summary`; so for `next_step`.
+    """
+
+    code: str
     severities: Mapping[Severity, str]
     alerts: Mapping[str, str]
     names: Mapping[str, str]
@@ -45,6 +49,7 @@ class Words:
 
 
 EN = Words(
+    code="en",
     severities={
         Severity.CRITICAL: "Critical",
         Severity.WARNING: "Warning",
@@ -125,6 +130,7 @@ EN = Words(
 )
 
 ZH = Words(
+    code="zh",
     severities={
         Severity.CRITICAL: "严重",
         Severity.WARNING: "警告",
@@ -204,4 +210,4 @@ ZH = Words(
     incident="告警编号",
 )
 
-LANGUAGES: Mapping[str, Words] = {"en": EN, "zh": ZH}
+LANGUAGES: Mapping[str, Words] = {words.code: words for words in (EN, ZH)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
@@ -66,11 +67,11 @@ class Workers:
         self._lanes: dict[Name, _Lane] = {}
         self._results: SimpleQueue[Result] = SimpleQueue()
 
-    def submit(self, job: Job, *, threads: int = THREADS_PER_INTEGRATION) -> None:
+    def submit(self, job: Job) -> None:
         lane = self._lanes.setdefault(job.name, _Lane())
         lane.busy += 1
         lane.jobs.put(job)
-        if lane.threads < min(threads, lane.busy):
+        if lane.threads < THREADS_PER_INTEGRATION and lane.threads - lane.stuck < lane.busy:
             lane.threads += 1
             thread = threading.Thread(
                 target=self._work, args=(lane.jobs,), name=f"deliver {job.name[1]}", daemon=True
@@ -90,20 +91,26 @@ class Workers:
     def results(self, *, wait_s: float) -> list[Result]:
         """What has come back, waiting so long for the first."""
         found: list[Result] = []
-        try:
+        with suppress(Empty):
             found.append(self._results.get(timeout=wait_s))
             while True:
                 found.append(self._results.get_nowait())
-        except Empty:
-            pass
         return [result for result in found if self._is_awaited(result.job)]
 
     def abandon(self, job: Job) -> Result:
-        """Waits no longer for a job whose sink does not come back."""
+        """Waits no longer for a job whose sink does not come back.
+
+        When that was the last thread of its integration, what is behind it comes back untried.
+        """
         job.abandoned = True
+        job.halted.set()
         lane = self._lanes[job.name]
         lane.busy -= 1
         lane.stuck += 1
+        if lane.stuck == lane.threads:
+            with suppress(Empty):
+                while (behind := lane.jobs.get_nowait()) is not None:
+                    self._results.put(Result(behind))
         error = DeliveryError(Reason.TIMEOUT, "the sink does not keep its deadline")
         return Result(job, error=error, latency_s=DELIVERY_DEADLINE_S + OVERRUN_S)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ROW_NUMBER = "row_number"
+_FILLED = r"\S"
 
 
 def text_of(value: object) -> str | None:
@@ -64,9 +65,9 @@ def column_texts(values: pl.Series) -> pl.Series:
     if isinstance(dtype, pl.Datetime):
         naive = values.dt.replace_time_zone(None) if dtype.time_zone else values
         return naive.dt.to_string("%Y-%m-%d %H:%M:%S%.f").str.strip_suffix(" 00:00:00")
-    if dtype == pl.Object or dtype.is_nested():
-        return pl.Series(values.name, [text_of(v) for v in values], dtype=pl.String)
-    return values.cast(pl.String)
+    if dtype.is_numeric() or dtype in (pl.Null, pl.Date, pl.Categorical, pl.Enum):
+        return values.cast(pl.String)
+    return pl.Series(values.name, [text_of(value) for value in values], dtype=pl.String)
 
 
 def text_frame(rows: Iterable[Mapping[str, Any]] | pl.DataFrame) -> pl.DataFrame:
@@ -92,14 +93,10 @@ def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
     cells = [name for name in frame.columns if name != ROW_NUMBER]
     if not cells:
         return frame.clear()
-    # Nearly every row is filled: look closely only at rows whose first cells are empty.
-    suspects = frame.select(
-        pl.all_horizontal(pl.col(cells[: min(3, len(cells))]).is_null())
-        | pl.all_horizontal(pl.col(cells).fill_null("").str.strip_chars() == "")
-    ).to_series()
-    if not suspects.any():
+    # One column without a gap is enough to know that no row is blank.
+    if any(frame[name].str.contains(_FILLED).fill_null(value=False).all() for name in cells[:3]):
         return frame
-    return frame.filter(pl.any_horizontal(pl.col(cells).fill_null("").str.strip_chars() != ""))
+    return frame.filter(pl.any_horizontal(pl.col(cells).str.contains(_FILLED)))
 
 
 def _frame_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -6,7 +6,7 @@ test runs each function against a real instance, on the oldest and the newest Da
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +19,11 @@ from dagster import (
     DagsterRunStatus,
     EventLogRecord,
     HookContext,
+    HookDefinition,
     RunsFilter,
     RunStatusChangeRecordsFilter,
 )
+from dagster._core.definitions.events import HookExecutionResult
 
 from .run import Change, Raised, Run, StatusChange, StepFailure
 
@@ -164,6 +166,21 @@ def failed_step(instance: DagsterInstance, run_id: str) -> StepFailure | None:
         else:
             running.pop(event.step_key, None)
     return StepFailure(next(iter(running)), ()) if running else None
+
+
+def step_hook(
+    name: str, tell: Callable[[HookContext, Sequence[DagsterEvent]], bool]
+) -> HookDefinition:
+    """A hook that is handed the events of a step that ended, and answers whether it did anything.
+
+    Dagster's `failure_hook` and `success_hook` are handed no events; what they hand out for an
+    exception is not masked by DAGSTER_REDACT_USER_CODE_ERRORS.
+    """
+
+    def hook_fn(context: HookContext, event_list: Sequence[DagsterEvent]) -> HookExecutionResult:
+        return HookExecutionResult(hook_name=name, is_skipped=not tell(context, event_list))
+
+    return HookDefinition(name=name, hook_fn=hook_fn, decorated_fn=hook_fn)
 
 
 def run_of_hook(context: HookContext) -> Run:

@@ -68,7 +68,7 @@ def tick(instance: DagsterInstance, router: AlertRouter) -> str:
     finally:
         sent = router.drain(budget_s=SEND_BUDGET_S)
     return (
-        f"{report.told} failures told, {report.held} held for their retry,"
-        f" {report.recovered} incidents closed, {sent} messages sent"
+        f"failures told: {report.told}, held for their retry: {report.held},"
+        f" incidents closed: {report.recovered}, messages sent: {sent}"
         + ("; more wait for the next tick" if report.behind else "")
     )

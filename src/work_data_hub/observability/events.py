@@ -53,12 +53,8 @@ def run_failed(
 
 
 def run_recovered(run: Run) -> Mapping[str, str]:
-    """The labels of the incident that a success of `run` closes.
-
-    The partition is named even when empty: the success of a run without one says nothing of any
-    partition.
-    """
-    return {**_run_labels(RUN_FAILED, run), "partition": run.partition}
+    """The labels of the incident that a success of `run` closes."""
+    return _run_labels(RUN_FAILED, run)
 
 
 def step_failed(run: Run, step: StepFailure, *, at: datetime) -> Alert:
@@ -82,7 +78,7 @@ def step_failed(run: Run, step: StepFailure, *, at: datetime) -> Alert:
 
 def step_recovered(run: Run, step_key: str) -> Mapping[str, str]:
     """The labels of the incident that a success of this step closes."""
-    return {**run_recovered(run), ALERTNAME: STEP_FAILED, "step": step_key}
+    return {**_run_labels(STEP_FAILED, run), "step": step_key}
 
 
 def step_succeeded(run: Run, step_key: str, *, at: datetime) -> Alert:
@@ -105,9 +101,12 @@ def run_url(run_id: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def _run_labels(name: str, run: Run) -> dict[str, str]:
-    return _filled(
-        {ALERTNAME: name, "location": run.location, "job": run.job, "partition": run.partition}
-    )
+    """Location and partition stand here even when empty.
+
+    As everywhere in Alertmanager's language, empty is the same as absent. Said in so many words it
+    keeps the success of a run without partition from closing what every partition has open.
+    """
+    return {ALERTNAME: name, "location": run.location, "job": run.job, "partition": run.partition}
 
 
 def _first_attempt(run: Run) -> str:

@@ -7,9 +7,9 @@ from dagster import in_process_executor, job
 
 from ..config.data_sources import load_data_sources
 from ..config.settings import get_settings
+from ..domain.trustee_performance import DOMAIN
 from ..observability import alert_on_failure, alert_on_success
 from .ops import (
-    DOMAIN,
     discover_files_op,
     load_op,
     process_trustee_performance_op,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dagster import (
     AssetKey,
     AssetMaterialization,
+    AssetSpec,
     Failure,
     MetadataValue,
     TableColumn,
@@ -14,6 +15,7 @@ from dagster import (
     TableSchema,
 )
 
+from ..domain.trustee_performance import DOMAIN
 from ..io.file_load import FileReport
 
 COUNTS = ("rows_in", "loaded", "superseded", "quarantined", "left_over")
@@ -26,16 +28,24 @@ _SCHEMA = TableSchema(
 )
 
 
+WAREHOUSE_ASSET = AssetSpec(
+    AssetKey(["warehouse", DOMAIN]),
+    description="The trustees' monthly figures. Loaded by the jobs of this location.",
+    kinds={"table"},
+)
+
+
 def materialization(
     table: str, reports: Sequence[FileReport], duration_s: float
 ) -> AssetMaterialization:
-    """The warehouse table, as loaded by one run. Sums over its files; duration in seconds."""
+    """The domain's table, as loaded by one run. Sums over its files; duration in seconds."""
     sums = {count: sum(getattr(report, count) for report in reports) for count in COUNTS}
     return AssetMaterialization(
-        asset_key=AssetKey(["warehouse", *table.split(".")]),
+        asset_key=WAREHOUSE_ASSET.key,
         description=f"{sums['loaded']} rows from {len(reports)} files",
         metadata={
             **{name: MetadataValue.int(value) for name, value in sums.items()},
+            "table": MetadataValue.text(table),
             "files_failed": MetadataValue.int(sum(report.failed for report in reports)),
             "duration_s": MetadataValue.float(round(duration_s, 3)),
             "files": files_table(reports),

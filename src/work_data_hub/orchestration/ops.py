@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from ..config.data_sources import DomainConfig, load_data_sources
 from ..config.settings import get_settings
+from ..domain.trustee_performance import DOMAIN
 from ..io.connectors.file_connector import DataSourceConnector, DiscoveredFile
 from ..io.errors import LandingFolderMissing
 from ..io.file_load import (
@@ -35,7 +36,6 @@ from .data_alerts import landing_folder_found, landing_folder_missing, publish_f
 from .load_findings import tell_of_reports
 from .load_metadata import files_failed, materialization
 
-DOMAIN = "trustee_performance"
 MAX_FILES = 20
 
 # Who wants to know how far a run is: called with a file's name and what happens to it now.

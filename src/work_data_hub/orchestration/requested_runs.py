@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
@@ -93,6 +94,6 @@ class RequestedRuns:
 
 def paths_of(run: DagsterRun) -> list[str]:
     """The files that a run was asked to load; none for a run without `paths`."""
-    ops = run.run_config.get("ops", {})
+    ops: Any = run.run_config.get("ops", {})
     config = ops.get("discover_files_op", {}).get("config", {})
     return list(config.get("paths") or ())

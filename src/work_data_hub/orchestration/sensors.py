@@ -14,6 +14,7 @@ from dagster import (
 )
 
 from ..config.settings import get_settings
+from ..domain.trustee_performance import DOMAIN
 from ..io.connectors.file_connector import DataSourceConnector, DiscoveredFile
 from ..io.errors import LandingFolderMissing
 from ..io.loader.ledger import Ledger
@@ -22,7 +23,6 @@ from ..io.loader.warehouse_loader import Warehouse
 from .data_alerts import landing_folder_found, landing_folder_missing, publish
 from .file_requests import batches, crashed, modified_s, watermark
 from .jobs import build_run_config, trustee_performance_multi_file_job
-from .ops import DOMAIN
 from .probe import probe_newest
 from .requested_runs import RequestedRuns
 

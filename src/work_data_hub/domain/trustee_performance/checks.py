@@ -35,12 +35,12 @@ AMBIGUOUS_PERCENT = "return_rate: bare numbers on both sides of 1 in this file, 
 class Checked:
     """values: null where there is none, or a bad one. reason: null where the cell is good.
 
-    meaning: of the column to blame, where a check looks at several: a column of names.
+    meaning: of the column to blame; one for each row where a check looks at several columns.
     """
 
     values: pl.Series
     reason: pl.Series
-    meaning: pl.Series
+    meaning: pl.Series | str
 
 
 def report_dates(cells: dict[str, pl.Series], *, today: date) -> Checked:
@@ -102,12 +102,12 @@ def report_dates(cells: dict[str, pl.Series], *, today: date) -> Checked:
 
 def plan_codes(texts: pl.Series) -> Checked:
     values, reason = codes(texts, max_chars=PLAN_CODE_CHARS)
-    return _checked(values, reason, headings.PLAN)
+    return Checked(values, reason, headings.PLAN)
 
 
 def company_codes(texts: pl.Series) -> Checked:
     values, reason = codes(texts, max_chars=COMPANY_CODE_CHARS)
-    return _checked(values, reason, headings.COMPANY)
+    return Checked(values, reason, headings.COMPANY)
 
 
 def net_asset_values(texts: pl.Series) -> Checked:
@@ -188,10 +188,4 @@ def _measure(
         .when(pl.col("there") & ~pl.col("inside"))
         .then(pl.lit(RefusalReason.OUT_OF_RANGE.value)),
     )
-    return _checked(frame["value"], frame["reason"], meaning)
-
-
-def _checked(values: pl.Series, reason: pl.Series, meaning: str) -> Checked:
-    import polars as pl
-
-    return Checked(values, reason, pl.repeat(meaning, len(values), eager=True, dtype=pl.String))
+    return Checked(frame["value"], frame["reason"], meaning)

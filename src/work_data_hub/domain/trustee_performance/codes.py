@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .models import RefusalReason
-from .months import PLACEHOLDERS
+from .models import PLACEHOLDERS, RefusalReason
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,15 +24,13 @@ def codes(texts: pl.Series, *, max_chars: int) -> tuple[pl.Series, pl.Series]:
     frame = texts.to_frame("raw").with_columns(
         settled=(raw.str.contains(_SETTLED) & (raw != "NULL")).fill_null(value=False)
     )
-    if frame["settled"].all():
-        code = raw
-        missing = pl.lit(False)
-    else:
-        normal = raw.str.normalize("NFKC")
-        missing = ~pl.col("settled") & (
-            raw.is_null() | normal.str.strip_chars().str.to_lowercase().is_in(list(PLACEHOLDERS))
-        )
-        code = normal.str.to_uppercase().str.replace_all(r"[-_\s]", "")
+    if frame["settled"].all() and (texts.str.len_bytes() <= max_chars).all():
+        return texts, pl.repeat(None, len(texts), eager=True, dtype=pl.String)
+    normal = raw.str.normalize("NFKC")
+    missing = ~pl.col("settled") & (
+        raw.is_null() | normal.str.strip_chars().str.to_lowercase().is_in(list(PLACEHOLDERS))
+    )
+    code = normal.str.to_uppercase().str.replace_all(r"[-_\s]", "")
     frame = frame.with_columns(code=code, missing=missing)
     code = pl.col("code")
     frame = frame.with_columns(

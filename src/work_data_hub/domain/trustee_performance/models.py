@@ -23,6 +23,8 @@ RECORD_COLUMNS = (
     "validation_warnings",
 )
 
+# What people put where there is no value; after NFKC, in lower case, without white space around.
+PLACEHOLDERS = frozenset({"", "-", "n/a", "无", "暂无", "null"})
 FIRST_YEAR, LAST_YEAR = 2000, 2030
 PLAN_CODE_CHARS, COMPANY_CODE_CHARS = 50, 20
 RETURN_PLACES, ASSET_VALUE_PLACES, SCALE_PLACES = 6, 4, 2

@@ -8,19 +8,19 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from .models import FIRST_YEAR, LAST_YEAR
+from .models import FIRST_YEAR, LAST_YEAR, PLACEHOLDERS
 
 if TYPE_CHECKING:
     import polars as pl
 
-PLACEHOLDERS = frozenset({"", "-", "n/a", "无", "暂无", "null"})
 # Day 0 of Excel's calendar, as counted from 1 March 1900 on.
 _EXCEL_EPOCH = date(1899, 12, 30)
 _FIRST_SERIAL = (date(FIRST_YEAR, 1, 1) - _EXCEL_EPOCH).days
 _LAST_SERIAL = (date(LAST_YEAR, 12, 31) - _EXCEL_EPOCH).days
 
-_YEAR = re.compile(r"(\d{1,6})(?:\.0+)?年?", re.ASCII)
-_MONTH = re.compile(r"(\d{1,6})(?:\.0+)?月?", re.ASCII)
+# A date in the column of years or months stands for its own, whatever of it the format shows.
+_YEAR = re.compile(r"(?:(\d{1,6})(?:\.0+)?年?|(\d{4})-\d{2}-\d{2})", re.ASCII)
+_MONTH = re.compile(r"(?:(\d{1,6})(?:\.0+)?月?|\d{4}-(\d{2})-\d{2})", re.ASCII)
 _CLOCK = r"(?:[t ]?\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
 _PERIODS = tuple(
     re.compile(pattern + _CLOCK, re.ASCII)
@@ -44,12 +44,12 @@ def plain(text: str) -> str:
 
 
 def year_of(text: str) -> int | None:
-    """ "2024", "２０２４年" -> 2024. None for a placeholder, UNREADABLE for anything else."""
+    """The year of 2024, ２０２４年, 2024-11-01. None for a placeholder, UNREADABLE for the rest."""
     return _number(_YEAR, text)
 
 
 def month_of(text: str) -> int | None:
-    """ "11", "11月" -> 11. None for a placeholder, UNREADABLE for anything else."""
+    """The month of 11, 11月, 2024-11-01. None for a placeholder, UNREADABLE for the rest."""
     return _number(_MONTH, text)
 
 
@@ -58,11 +58,11 @@ def _number(pattern: re.Pattern[str], text: str) -> int | None:
     if text in PLACEHOLDERS:
         return None
     found = pattern.fullmatch("".join(text.split()))
-    return int(found[1]) if found else UNREADABLE
+    return int(found[1] or found[2]) if found else UNREADABLE
 
 
 def period_of(text: str) -> int | None:
-    """ "2024年11月", "2024-11", "202411", "2024-11-30", 45597 -> 202411; month 13 -> 202413.
+    """202411 for 2024年11月, 2024-11, 202411, 2024-11-30, 45597; month 13 gives 202413.
 
     A number of five digits is a date as Excel counts days, where it falls in 2000 to 2030.
     None for a placeholder, UNREADABLE for anything else.

@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING
 
-from .models import MAX_DIGITS
-from .months import PLACEHOLDERS
+from .models import MAX_DIGITS, PLACEHOLDERS
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Full-width forms, ideographic space and minus sign beside ASCII. NFKC alone would make 10² 102.
 _TYPED = r"^[\x20-\x7e\s\x{a5}\x{ff01}-\x{ff5e}\x{ffe5}\x{2212}元]*$"
-_NUMBER = (
-    r"^[¥$]?(?P<open>\(?)(?P<sign>[+-]?)[¥$]?(?P<inner>[+-]?)"
-    r"(?P<digits>(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:\.[0-9]*)?"
-    r"|\.[0-9]+)"
-    r"(?P<exponent>(?:e[+-]?[0-9]{1,3})?)元?(?P<percent>%?)(?P<close>\)?)(?P<after>%?)$"
+_DIGITS = (
+    r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)"
+    r"(?:e[+-]?[0-9]{1,3})?"
 )
+_AMOUNT = (
+    rf"^(?:[+-]?[¥$]?{_DIGITS}|[¥$][+-]?{_DIGITS}|[+-]?{_DIGITS}元"
+    rf"|\([¥$]?{_DIGITS}\)|[¥$]\({_DIGITS}\)|\({_DIGITS}元\))$"
+)
+_RATE = rf"^(?:[+-]?{_DIGITS}%?|\({_DIGITS}%?\)|\({_DIGITS}\)%)$"
+_NEGATIVE = r"^[¥$]?[-(]"
 _EXACT = Context(prec=1_100, rounding=ROUND_HALF_UP)
 _ROOM = Decimal(10) ** MAX_DIGITS
 
@@ -64,37 +67,23 @@ def _written(texts: pl.Series, *, percent: bool) -> pl.DataFrame:
     """Columns digits, percent, unreadable for texts that are not plain digits."""
     import polars as pl
 
-    text, part = pl.col("text"), pl.col("part").struct.field
-    frame = texts.to_frame("raw").with_columns(
-        text=pl.col("raw")
-        .str.normalize("NFKC")
+    text = (
+        texts.str.normalize("NFKC")
         .str.strip_chars()
         .str.to_lowercase()
         .str.replace_all("\u2212", "-", literal=True)
-        .str.replace_all(r"\s*([¥$元%()+-])\s*", "$1")
-        .str.replace_all(r"\s", " ")
     )
-    frame = frame.with_columns(part=text.str.extract_groups(_NUMBER))
-    signs = pl.concat_str(part("sign"), part("inner"))
-    signed_percent = pl.concat_str(part("percent"), part("after"))
-    brackets = pl.concat_str(part("open"), part("close"))
-    currencies = text.str.count_matches("[¥$元]")
-    good = (
-        pl.col("raw").str.contains(_TYPED)
-        & part("digits").is_not_null()
-        & (signs.str.len_chars() <= 1)
-        & ((brackets == "") | ((brackets == "()") & (signs == "")))
-        & ((signed_percent == "") | (pl.lit(percent) & (signed_percent == "%")))
-        & ((part("after") == "") | (brackets == "()"))
-        & (currencies <= (0 if percent else 1))
-    ).fill_null(value=False)
-    placeholder = text.is_in(list(PLACEHOLDERS))
-    minus = pl.when((brackets == "()") | (signs == "-")).then(pl.lit("-")).otherwise(pl.lit(""))
-    digits = pl.concat_str(minus, part("digits").str.replace_all("[, ]", ""), part("exponent"))
+    if text.str.contains(r"\s").any():
+        text = text.str.replace_all(r"\s*([¥$元%()+-])\s*", "$1").str.replace_all(r"\s", " ")
+    cell = pl.col("text")
+    bare = cell.str.strip_chars_start("¥$(+-").str.strip_chars_end("元%)")
+    sign = pl.when(cell.str.contains(_NEGATIVE)).then(pl.lit("-")).otherwise(pl.lit(""))
+    good = cell.str.contains(_RATE if percent else _AMOUNT) & pl.col("raw").str.contains(_TYPED)
+    frame = pl.DataFrame({"raw": texts, "text": text}).with_columns(good=good)
     return frame.select(
-        digits=pl.when(good & ~placeholder).then(digits),
-        percent=good & (signed_percent == "%"),
-        unreadable=~good & ~placeholder,
+        digits=pl.when("good").then(pl.concat_str(sign, bare.str.replace_all("[, ]", ""))),
+        percent=pl.col("good") & cell.str.contains("%", literal=True),
+        unreadable=~pl.col("good") & ~cell.is_in(list(PLACEHOLDERS)),
     )
 
 
@@ -108,7 +97,7 @@ def above_one(digits: pl.Series) -> pl.Series:
     unsure = ((size == 1) & (digits.str.len_chars() > 15)).arg_true()
     if unsure.is_empty():
         return over
-    exact = [abs(Decimal(text)) > 1 for text in digits.gather(unsure)]
+    exact = [Decimal(text).copy_abs() > 1 for text in digits.gather(unsure)]
     return over.scatter(unsure, pl.Series(exact, dtype=pl.Boolean))
 
 
@@ -123,8 +112,8 @@ def rounded(digits: pl.Series, *, places: int, percent: pl.Series | None = None)
     """
     import polars as pl
 
-    columns = {"digits": digits, "percent": pl.lit(False) if percent is None else percent}
-    frame = pl.DataFrame({"digits": digits}).with_columns(columns["percent"].alias("percent"))
+    by_hundred = pl.lit(False) if percent is None else percent
+    frame = pl.DataFrame({"digits": digits}).with_columns(by_hundred.alias("percent"))
     factor = pl.when("percent").then(10.0 ** (places - 2)).otherwise(10.0**places)
     frame = frame.with_columns(y=pl.col("digits").cast(pl.Float64) * factor)
     size = pl.col("y").abs()
@@ -149,7 +138,7 @@ def rounded(digits: pl.Series, *, places: int, percent: pl.Series | None = None)
 
 def _exactly(text: str, shift: int) -> int | None:
     value = Decimal(text).scaleb(shift, _EXACT)
-    if abs(value) >= _ROOM:
+    if value.copy_abs() >= _ROOM:  # abs() would round to 28 digits first
         return None
     return int(value.quantize(Decimal(1), context=_EXACT))
 

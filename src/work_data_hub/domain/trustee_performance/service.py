@@ -11,13 +11,12 @@ from ..cell_text import ROW_NUMBER, text_frame
 from . import headings
 from .models import PRIMARY_KEY, RECORD_COLUMNS, RefusalReason
 from .outcome import Outcome
+from .refusals import Fault, doubled_keys, first_faults, refused_cells, totals_rows
 
 if TYPE_CHECKING:
     import polars as pl
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-_TOTALS = r"[合总小]\s*计"
-_TOTALS_CELL = rf"^\s*{_TOTALS}\s*[:：]?\s*$"
 
 
 def process(
@@ -70,104 +69,40 @@ def _outcome(
     def cell(name: str) -> pl.Series:
         return cells.get(name, empty)
 
-    totals = _totals_rows(frame, [columns[name] for name in headings.KEYS if name in columns])
     dates = {name: cells[name] for name in headings.KEYS[:3] if name in cells}
-    returns = checks.rates(cell(headings.RETURN), counted=totals.is_null())
-    checked = {
+    keys = {
         "report_date": checks.report_dates(dates or {headings.PERIOD: empty}, today=today),
         "plan_code": checks.plan_codes(cell(headings.PLAN)),
         "company_code": checks.company_codes(cell(headings.COMPANY)),
+    }
+    totals = totals_rows(frame, columns, [check.reason for check in keys.values()])
+    returns = checks.rates(cell(headings.RETURN), counted=totals.is_null())
+    measures = {
         "return_rate": returns.checked,
         "net_asset_value": checks.net_asset_values(cell(headings.ASSET_VALUE)),
         "fund_scale": checks.fund_scales(cell(headings.SCALE)),
     }
-    records = pl.DataFrame({name: check.values for name, check in checked.items()})
-    measures = ("return_rate", "net_asset_value", "fund_scale")
-    records = records.with_columns(
+    checked = keys | measures
+    records = pl.DataFrame({name: check.values for name, check in checked.items()}).with_columns(
         data_source=pl.lit(data_source),
         processed_at=pl.lit(processed_at).dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
         has_performance_data=pl.any_horizontal(pl.col(name).is_not_null() for name in measures),
         validation_warnings=returns.warnings,
-    ).select(RECORD_COLUMNS)
-    faults = _faults(checked, totals, _doubled(records, totals, pk), columns)
+    )
+    doubled = doubled_keys(records.select(pk), counted=totals.is_null())
+    faults = first_faults(
+        Fault.where_true(totals.is_not_null(), RefusalReason.TOTALS_ROW, totals),
+        *(Fault(check.reason, check.meaning) for check in checked.values()),
+        Fault.where_true(doubled, RefusalReason.DUPLICATE_KEY, headings.PLAN),
+        height=frame.height,
+        columns=columns,
+    )
     good = faults["reason"].is_null()
-    refused = ~good
+    refused = frame.filter(~good)
     return Outcome(
-        frame=records.filter(good),
-        refused_cells=_refused_cells(frame.filter(refused), faults.filter(refused)),
-        refused_rows=frame.filter(refused).drop(ROW_NUMBER),
+        frame=records.select(RECORD_COLUMNS).filter(good),
+        refused_cells=refused_cells(refused, faults.filter(~good)),
+        refused_rows=refused.drop(ROW_NUMBER),
         rows_in=frame.height,
         ambiguous_percent=returns.ambiguous,
-    )
-
-
-def _totals_rows(frame: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
-    """For each row the heading under which it says that it is a total, null for none.
-
-    A total says so in one of the key columns, or in the first cell that is filled at all.
-    """
-    import polars as pl
-
-    names = [name for name in frame.columns if name != ROW_NUMBER]
-    if not names:
-        return pl.Series(dtype=pl.String)
-    filled = {name: pl.col(name).str.contains(r"\S") for name in names}
-    first = pl.coalesce(*(pl.when(filled[name]).then(pl.col(name)) for name in names))
-    says_so = first.str.contains(_TOTALS_CELL)
-    where = pl.coalesce(*(pl.when(filled[name]).then(pl.lit(name)) for name in names))
-    in_keys = [pl.when(pl.col(name).str.contains(_TOTALS)).then(pl.lit(name)) for name in keys]
-    return frame.select(pl.coalesce(*in_keys, pl.when(says_so).then(where))).to_series()
-
-
-def _doubled(records: pl.DataFrame, totals: pl.Series, pk: Sequence[str]) -> pl.Series:
-    """Whether a row's key stands in another row too; rows without a usable key share none."""
-    import polars as pl
-
-    keys = records.select(pk)
-    usable = keys.select(pl.all_horizontal(pl.all().is_not_null())).to_series() & totals.is_null()
-    doubled = keys.filter(usable).is_duplicated()
-    return pl.repeat(False, len(usable), eager=True, dtype=pl.Boolean).scatter(
-        usable.arg_true(), doubled
-    )
-
-
-def _faults(
-    checked: Mapping[str, Any],
-    totals: pl.Series,
-    doubled: pl.Series,
-    columns: Mapping[str, str],
-) -> pl.DataFrame:
-    """The first fault of each row: `column` (a heading) and `reason`, both null for none."""
-    import polars as pl
-
-    key_heading = columns.get(headings.PLAN, headings.PLAN)
-    reasons = [
-        pl.when(totals.is_not_null()).then(pl.lit(RefusalReason.TOTALS_ROW.value)),
-        *(pl.lit(check.reason) for check in checked.values()),
-        pl.when(doubled).then(pl.lit(RefusalReason.DUPLICATE_KEY.value)),
-    ]
-    blamed = [
-        pl.lit(totals),
-        *(
-            pl.when(check.reason.is_not_null()).then(pl.lit(check.meaning.replace(dict(columns))))
-            for check in checked.values()
-        ),
-        pl.when(doubled).then(pl.lit(key_heading)),
-    ]
-    return pl.select(column=pl.coalesce(*blamed), reason=pl.coalesce(*reasons))
-
-
-def _refused_cells(frame: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
-    """row_number, column, value and reason of the refused rows."""
-    import polars as pl
-
-    values = [
-        pl.when(pl.col("column") == name).then(pl.col(f"cell:{name}"))
-        for name in faults["column"].unique().to_list()
-        if name in frame.columns
-    ]
-    cells = frame.drop(ROW_NUMBER).rename(lambda name: f"cell:{name}")
-    value = pl.coalesce(*values) if values else pl.lit(None, dtype=pl.String)
-    return pl.concat([faults, cells], how="horizontal").select(
-        frame[ROW_NUMBER], "column", value.alias("value"), "reason"
     )

@@ -57,9 +57,8 @@ def rows_with_known_keys(
     sources: only where the table's row came from one of these.
     """
     keys = primary_key(table)
-    known = _temporary("wdh_keys", table, keys, Column(_POSITION, Integer))
-    known.create(connection)
-    insert_rows(connection, known, frame.select(keys).with_row_index(_POSITION))
+    positions_and_keys = frame.select(keys).with_row_index(_POSITION)
+    known = _temporary(connection, "wdh_keys", table, positions_and_keys)
     query = select(known.c[_POSITION]).join(table, _same_key(known, table, keys))
     if sources is not None:
         query = query.where(table.c[DATA_SOURCE].in_(sources))
@@ -69,11 +68,8 @@ def rows_with_known_keys(
 
 
 def _replace_by_staging(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
-    keys = primary_key(table)
-    staged = _temporary("wdh_stage", table, frame.columns)
-    staged.create(connection)
-    _copy(connection, staged, frame)
-    connection.execute(delete(table).where(_same_key(staged, table, keys)))
+    staged = _temporary(connection, "wdh_stage", table, frame)
+    connection.execute(delete(table).where(_same_key(staged, table, primary_key(table))))
     columns = [staged.c[name] for name in frame.columns]
     insertion = insert(table).from_select(frame.columns, select(*columns))
     inserted = connection.execute(insertion.execution_options(preserve_rowcount=True))
@@ -81,9 +77,20 @@ def _replace_by_staging(connection: Connection, table: Table, frame: pl.DataFram
     staged.drop(connection)
 
 
-def _temporary(name: str, table: Table, columns: Sequence[str], *more: Column[Any]) -> Table:
-    like = [Column(column, table.c[column].type) for column in columns]
-    return Table(name, MetaData(), *like, *more, prefixes=["TEMPORARY"])
+def _temporary(connection: Connection, name: str, table: Table, frame: pl.DataFrame) -> Table:
+    """A temporary table with these rows; their columns are those of `table`, and a position."""
+    columns = [
+        Column(column, Integer if column == _POSITION else table.c[column].type)
+        for column in frame.columns
+    ]
+    temporary = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"])
+    temporary.create(connection)
+    insert_rows(connection, temporary, frame)
+    if connection.dialect.name == "postgresql":
+        # It knows nothing of a new table, and would read all of a large `table` to join the two.
+        keys = ", ".join(map(quoted, primary_key(table)))
+        connection.exec_driver_sql(f"ANALYZE {name} ({keys})")
+    return temporary
 
 
 def _same_key(one: Table, other: Table, keys: Sequence[str]) -> ColumnElement[bool]:

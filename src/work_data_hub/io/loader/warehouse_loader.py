@@ -8,7 +8,7 @@ commits. Light to import: SQLAlchemy loads when a warehouse is opened.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -87,15 +87,16 @@ class Warehouse:
 
         Raises WarehouseError when it cannot be reached or read.
         """
-        file = self._file()
-        if file is not None and not file.exists():
-            yield None
-            return
-        with self._explained("read"), self.engine.connect() as connection:
-            if not self.is_postgres:
-                connection.exec_driver_sql("BEGIN")
-            yield connection if self._has_tables(connection) else None
-            connection.rollback()
+        with self._explained("read"):
+            file = self._file()
+            if file is not None and not file.exists():
+                yield None
+                return
+            with self.engine.connect() as connection:
+                if not self.is_postgres:
+                    connection.exec_driver_sql("BEGIN")
+                yield connection if self._has_tables(connection) else None
+                connection.rollback()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -108,14 +109,9 @@ class Warehouse:
             self._make_folder()
             with self.engine.connect() as connection:
                 if self.is_postgres:
-                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WRITER_WAIT_S}s'")
-                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+                    _be_the_only_writer(connection)
                 else:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                    # A crash of the machine may undo the last commit, never half of it: the
-                    # ledger goes with the rows, and the file is loaded again.
-                    connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    _begin_on_sqlite(connection)
                 if not self._has_tables(connection):
                     from .tables import metadata
 
@@ -172,6 +168,24 @@ class Warehouse:
             remedy = "check that its folder can be written to and has room"
         lines = str(problem).strip().splitlines() or [type(problem).__name__]
         return f"the warehouse {self.name} cannot be {verb}: {lines[0]}; {remedy}"
+
+
+def _be_the_only_writer(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WRITER_WAIT_S}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+def _begin_on_sqlite(connection: Connection) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    # Another process may be creating the database: this one statement does not wait for it, and
+    # need not, for the mode stays with the file. What else is wrong shows with BEGIN.
+    with suppress(OperationalError):
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    # A crash of the machine may undo the last commit, never half of it: the ledger goes with the
+    # rows, and the file is loaded again.
+    connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:

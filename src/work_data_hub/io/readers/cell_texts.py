@@ -1,14 +1,12 @@
-"""The typed cells of a sheet as texts, with a second look where calamine keeps something back."""
+"""The typed cells of a sheet as texts, with the marks where calamine keeps something back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...domain.cell_text import column_texts, float_texts
-from . import sheet_marks
-from .heading import Heading
+from .sheet_marks import SheetMarks, column_letters, numbers
 from .workbook_parts import Styles
 
 if TYPE_CHECKING:
@@ -24,27 +22,46 @@ class UnknownCells(ValueError):
     """The sheet's XML is written in a way that this module does not know."""
 
 
-def cell_texts(
-    xml: bytes, styles: Styles, heading: Heading, cells: pl.DataFrame
-) -> list[pl.Series]:
-    """One column of texts for each column of `cells`, in order. xml: of the sheet.
+@dataclass(frozen=True)
+class SheetXml:
+    """A sheet's XML and its marks, and where in it the frame lies.
 
-    Raises UnknownCells when the XML cannot be laid over the cells.
+    first_column: of the frame, A is 0. first_row: below the heading, as Excel numbers it.
     """
-    anchor = sheet_marks.first_filled_column(xml, heading.rows)
-    if anchor is None:
-        raise UnknownCells
-    look = _Look(
-        xml=xml,
-        styles=styles,
-        first_column=anchor - heading.anchor,
-        first_row=heading.rows + 1,
-        height=cells.height,
-        errors=sheet_marks.errors(xml),
-        booleans=sheet_marks.booleans(xml),
-        styled=sheet_marks.styled(xml, {*styles.percent, *styles.padded}),
-    )
-    return [look.texts(place, column) for place, column in enumerate(cells.get_columns())]
+
+    xml: bytes
+    marks: SheetMarks
+    styles: Styles
+    first_column: int
+    first_row: int
+
+
+def cell_texts(sheet: SheetXml, cells: pl.DataFrame) -> list[pl.Series]:
+    """One column of texts for each column of `cells`, in order.
+
+    Raises UnknownCells when XML and cells do not lie over each other.
+    """
+    columns = cells.get_columns()
+    texts = [_base_texts(column) for column in columns]
+    letters = [column_letters(sheet.first_column + place) for place in range(len(columns))]
+    formatted = set(sheet.marks.styled["column"].unique())
+    for place, (name, column) in enumerate(zip(letters, columns, strict=True)):
+        values = column if column.dtype.is_float() else None
+        if _is_text(column) and (name in formatted or column.str.contains(_PERHAPS_CUT).any()):
+            digits = _below(sheet, numbers(sheet.xml, name), name, column.len())
+            values = _numbers_among(texts[place], digits)
+            texts[place] = _where(values.is_not_null(), float_texts(values), texts[place])
+        if values is not None and name in formatted:
+            style = _below(sheet, sheet.marks.styled, name, column.len())
+            texts[place] = _formatted(texts[place], values, style, sheet.styles)
+        texts[place] = _with_errors_and_booleans(texts[place], sheet, name)
+    return texts
+
+
+def _is_text(column: pl.Series) -> bool:
+    import polars as pl
+
+    return column.dtype == pl.String
 
 
 def _base_texts(column: pl.Series) -> pl.Series:
@@ -55,78 +72,61 @@ def _base_texts(column: pl.Series) -> pl.Series:
     return texts
 
 
-def _perhaps_cut(column: pl.Series) -> bool:
+def _below(sheet: SheetXml, marks: pl.DataFrame, letters: str, height: int) -> pl.Series:
+    """The marks of one column as a column of the frame, null where there is none."""
     import polars as pl
 
-    return column.dtype == pl.String and bool(column.str.contains(_PERHAPS_CUT).any())
+    place = pl.col("row") - sheet.first_row
+    here = marks.filter(pl.col("column") == letters, place.is_between(0, height - 1))
+    column = pl.repeat(None, height, eager=True, dtype=pl.String)
+    return column.scatter(here.select(place).to_series(), here["value"])
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The marks of one sheet, and how its rows and columns lie to those of the frame."""
+def _numbers_among(texts: pl.Series, digits: pl.Series) -> pl.Series:
+    """The numeric cells of a column of texts as Float64; a date is one in the XML only."""
+    import polars as pl
 
-    xml: bytes
-    styles: Styles
-    first_column: int
-    first_row: int
-    height: int
-    errors: sheet_marks.Marks[str]
-    booleans: sheet_marks.Marks[str]
-    styled: sheet_marks.Marks[int]
+    digits = digits.set(~texts.str.contains(_WRITTEN_NUMBER).fill_null(value=False), None)
+    values = digits.cast(pl.Float64, strict=False)
+    if values.null_count() > digits.null_count():
+        raise UnknownCells
+    return values
 
-    def texts(self, place: int, column: pl.Series) -> pl.Series:
-        """The texts of the column at this place of the frame, counted from 0."""
-        import polars as pl
 
-        sheet_column = place + self.first_column
-        texts = _base_texts(column)
-        style = self._below(self.styled.get(sheet_column, {}), pl.Int64)
-        if column.dtype == pl.String and (style.null_count() < len(style) or _perhaps_cut(column)):
-            written = texts.str.contains(_WRITTEN_NUMBER).fill_null(value=False)
-            numbers = self._below(sheet_marks.numbers(self.xml, sheet_column), pl.Float64)
-            numbers = numbers.set(~written, None)
-            texts = _where(numbers.is_not_null(), float_texts(numbers), texts)
-        elif column.dtype.is_float():
-            numbers = column
+def _formatted(texts: pl.Series, values: pl.Series, style: pl.Series, styles: Styles) -> pl.Series:
+    whole = texts.str.contains("^[0-9]+$")
+    for index in style.drop_nulls().unique():
+        how = styles[int(index)]
+        here = (style == index) & values.is_not_null()
+        if how.hundredfold:
+            texts = _where(here, percent_texts(values), texts)
+        elif how.after:
+            texts = _where(here, texts + how.after, texts)
         else:
-            numbers = None
-        if numbers is not None and style.null_count() < len(style):
-            texts = self._formatted(texts, numbers, style)
-        errors = self._below(self.errors.get(sheet_column, {}), pl.String)
+            texts = _where(here & whole, how.before + texts.str.zfill(how.digits), texts)
+    return texts
+
+
+def _with_errors_and_booleans(texts: pl.Series, sheet: SheetXml, letters: str) -> pl.Series:
+    marks = sheet.marks
+    if marks.errors.height:
+        errors = _below(sheet, marks.errors, letters, texts.len())
         if (errors.is_not_null() & texts.is_not_null()).any():
-            # The two looks at the sheet do not lie over each other: nothing of them can be trusted.
             raise UnknownCells
-        booleans = self._below(self.booleans.get(sheet_column, {}), pl.String)
-        return _where(booleans.is_not_null(), booleans, texts.fill_null(errors))
-
-    def _formatted(self, texts: pl.Series, numbers: pl.Series, style: pl.Series) -> pl.Series:
-        percent = style.is_in(list(self.styles.percent)) & numbers.is_not_null()
-        texts = _where(percent, percent_texts(numbers), texts)
-        whole = texts.str.contains("^[0-9]+$")
-        for index, digits in self.styles.padded.items():
-            texts = _where((style == index) & whole, texts.str.zfill(digits), texts)
-        return texts
-
-    def _below(self, marks: Mapping[int, Any], dtype: Any) -> pl.Series:
-        """Marks by sheet row as a column of the frame, null where there is none."""
-        import polars as pl
-
-        column = pl.repeat(None, self.height, eager=True, dtype=dtype)
-        rows = {row - self.first_row: mark for row, mark in marks.items()}
-        rows = {row: mark for row, mark in rows.items() if 0 <= row < self.height}
-        if not rows:
-            return column
-        places = pl.Series(list(rows), dtype=pl.UInt32)
-        return column.scatter(places, pl.Series(list(rows.values()), dtype=dtype))
+        texts = texts.fill_null(errors)
+    if marks.booleans.height:
+        booleans = _below(sheet, marks.booleans, letters, texts.len())
+        texts = _where(booleans == "1", "TRUE", _where(booleans == "0", "FALSE", texts))
+    return texts
 
 
-def percent_texts(numbers: pl.Series) -> pl.Series:
+def percent_texts(values: pl.Series) -> pl.Series:
     """0.055 -> "5.5%", 1.5 -> "150%", every digit kept: the point of the text is moved."""
     import polars as pl
 
     digits = pl.col("digits")
     whole, rest = digits.struct.field("field_0"), digits.struct.field("field_1").fill_null("")
-    frame = float_texts(numbers).str.split_exact(".", 1).to_frame("digits")
+    frame = float_texts(values).str.split_exact(".", 1).to_frame("digits")
     return frame.select(
         pl.concat_str(
             pl.when(whole.str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit("")),
@@ -141,5 +141,8 @@ def percent_texts(numbers: pl.Series) -> pl.Series:
     ).to_series()
 
 
-def _where(condition: pl.Series, yes: pl.Series, no: pl.Series) -> pl.Series:
-    return yes.zip_with(condition.fill_null(value=False), no)
+def _where(condition: pl.Series, yes: pl.Series | str, no: pl.Series) -> pl.Series:
+    import polars as pl
+
+    other = pl.Series([yes], dtype=pl.String) if isinstance(yes, str) else yes
+    return other.zip_with(condition.fill_null(value=False), no)

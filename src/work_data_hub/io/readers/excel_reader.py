@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ...domain.cell_text import ROW_NUMBER, without_blank_rows
 from ...domain.trustee_performance.headings import meaning
 from ..errors import FileUnreadable
-from .cell_texts import cell_texts
+from .cell_texts import SheetXml, UnknownCells, cell_texts
 from .heading import SEARCHED_ROWS, Heading, find_heading, heading_text
+from .sheet_marks import SheetMarks, first_column, sheet_marks
 from .workbook_parts import Sheet, Workbook
 
 if TYPE_CHECKING:
@@ -49,19 +50,27 @@ def read_excel(
     chosen = workbook.sheet(sheet)
     # calamine parses without holding the interpreter: a second core unpacks meanwhile.
     with ThreadPoolExecutor(max_workers=1) as second:
-        unpacked = second.submit(workbook.unpack, chosen)
+        unpacked = second.submit(_unpack, workbook, chosen)
         heading, cells = _load(name, data, chosen)
-        xml = unpacked.result()
+        xml, marks = unpacked.result()
     if heading is None:
-        return _frame(Heading((), 0, 0), [], pl.Series(ROW_NUMBER, [], dtype=pl.UInt32))
+        return pl.DataFrame(schema={ROW_NUMBER: pl.UInt32})
+    first_row = heading.rows + 1
     try:
-        texts = cell_texts(xml, workbook.styles, heading, cells)
-    except ValueError as err:
+        left = first_column(xml, heading.rows, heading.filled)
+        if left is None:
+            raise UnknownCells
+        texts = cell_texts(SheetXml(xml, marks, workbook.styles, left, first_row), cells)
+    except UnknownCells as err:
         problem = "has cells written in a way no Excel does; open it in Excel and save it again"
         raise FileUnreadable(name, problem) from err
-    first_row = heading.rows + 1
-    numbers = pl.Series(ROW_NUMBER, range(first_row, first_row + cells.height), dtype=pl.UInt32)
-    return _frame(heading, texts, numbers)
+    numbers = pl.int_range(first_row, first_row + cells.height, dtype=pl.UInt32, eager=True)
+    return _frame(heading, texts, numbers.alias(ROW_NUMBER))
+
+
+def _unpack(workbook: Workbook, sheet: Sheet) -> tuple[bytes, SheetMarks]:
+    xml = workbook.unpack(sheet)
+    return xml, sheet_marks(xml, workbook.styles)
 
 
 def _load(path: str, data: bytes, sheet: Sheet) -> tuple[Heading | None, pl.DataFrame]:
@@ -69,21 +78,25 @@ def _load(path: str, data: bytes, sheet: Sheet) -> tuple[Heading | None, pl.Data
     import fastexcel
 
     def load(**options: Any) -> pl.DataFrame:
-        frame: pl.DataFrame = reader.load_sheet(sheet.name, skip_rows=0, **options).to_polars()
+        options = {"header_row": None, "skip_rows": 0, **options}
+        try:
+            loaded = reader.load_sheet(sheet.name, schema_sample_rows=None, **options)
+        except fastexcel.UnsupportedColumnTypeCombinationError:
+            # Durations beside anything else. As texts they all go together.
+            loaded = reader.load_sheet(sheet.name, dtypes="string", **options)
+        frame: pl.DataFrame = loaded.to_polars()
         return frame
 
     try:
         reader = fastexcel.read_excel(data)
         # Most sheets have their heading in the first row: then one pass is enough.
-        cells = load(header_row=0, schema_sample_rows=None)
+        cells = load(header_row=0)
         heading = _first_row_heading(cells)
         if heading is None:
-            top = load(header_row=None, n_rows=SEARCHED_ROWS, dtypes="string")
+            top = load(n_rows=SEARCHED_ROWS, dtypes="string")
             heading = find_heading(top.rows())
             if heading is not None:
-                cells = reader.load_sheet(
-                    sheet.name, header_row=None, skip_rows=heading.rows, schema_sample_rows=None
-                ).to_polars()
+                cells = load(skip_rows=heading.rows)
     except fastexcel.FastExcelError as err:
         problem = f"cannot be read as a workbook ({type(err).__name__}); open and save it in Excel"
         raise FileUnreadable(path, problem) from err

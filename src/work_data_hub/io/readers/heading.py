@@ -19,12 +19,12 @@ Names = tuple[str | None, ...]
 class Heading:
     """names: one a column, None where nothing stands. rows: down to its last row, from the top.
 
-    anchor: the first column with a cell in that last row; ties columns to the sheet's letters.
+    filled: the columns with a cell in that last row; they tie columns to the sheet's letters.
     """
 
     names: tuple[str | None, ...]
     rows: int
-    anchor: int
+    filled: tuple[int, ...]
 
 
 def heading_text(cell: str | None) -> str | None:
@@ -51,8 +51,8 @@ def find_heading(rows: Sequence[Row]) -> Heading | None:
     names, height = _named(texts)
     if names is None:
         return None
-    anchor = next(i for i, cell in enumerate(rows[height - 1]) if cell is not None)
-    return Heading(names, height, anchor)
+    last = rows[height - 1]
+    return Heading(names, height, tuple(i for i, cell in enumerate(last) if cell is not None))
 
 
 def _named(texts: Sequence[Names]) -> tuple[Names | None, int]:

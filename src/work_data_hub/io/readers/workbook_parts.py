@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import io
 import posixpath
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree
 
 from ..errors import FileUnreadable
+from .number_formats import BUILT_IN, Shown, shown
 
 # What zipfile raises over damaged bytes.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+# Index of a style, the `s` of a cell.
+Styles = Mapping[int, Shown]
 _SHARED_TEXTS = "xl/sharedStrings.xml"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# Formats 9 and 10 need no formatCode. ECMA-376 part 1, 18.8.30
-_PERCENT_FORMATS = {9, 10}
-_PADDED = re.compile(r"0{2,}")
-_QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 
 
 @dataclass(frozen=True)
@@ -35,14 +33,6 @@ class Sheet:
     name: str
     part: str
     hidden: bool
-
-
-@dataclass(frozen=True)
-class Styles:
-    """Indices of cell styles (the `s` of a cell). padded: index -> number of digits."""
-
-    percent: frozenset[int]
-    padded: dict[int, int]
 
 
 class Workbook:
@@ -113,25 +103,19 @@ class Workbook:
 
     @cached_property
     def styles(self) -> Styles:
-        """Which styles show a number as percent or with leading zeros."""
+        """The cell styles whose number format changes what a person reads."""
         if "xl/styles.xml" not in self._zip.namelist():
-            return Styles(frozenset(), {})
+            return {}
         root = self._xml("xl/styles.xml")
-        codes = {
+        codes = BUILT_IN | {
             int(element.get("numFmtId", "0")): element.get("formatCode", "")
             for element in root.iter()
             if element.tag.endswith("}numFmt")
         }
-        percent, padded = set(), {}
         cell_styles = next((e for e in root.iter() if e.tag.endswith("}cellXfs")), ())
-        for index, style in enumerate(cell_styles):
-            number_format = int(style.get("numFmtId", "0"))
-            shown = _QUOTED.sub("", codes.get(number_format, "").split(";")[0]).strip()
-            if number_format in _PERCENT_FORMATS or "%" in shown:
-                percent.add(index)
-            elif _PADDED.fullmatch(shown):
-                padded[index] = len(shown)
-        return Styles(frozenset(percent), padded)
+        formats = (codes.get(int(style.get("numFmtId", "0")), "") for style in cell_styles)
+        found = {index: shown(code) for index, code in enumerate(formats)}
+        return {index: how for index, how in found.items() if how is not None}
 
     def _xml(self, name: str) -> ElementTree.Element:
         content = self.part(name)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DeliveryError, Reason
 from ...http import HttpSession
 from ...redact import Redactor
 from ...sink import Deadline, Receipt
@@ -54,7 +53,10 @@ class SlackApi:
                 "reply_broadcast": True,
             }
         payload = {**content, **place, **self._author, **_AS_DATA, **_NO_PREVIEWS}
-        return self._call(self._post_url, payload, deadline)
+        result = self._call(self._post_url, payload, deadline)
+        values = {"channel": result.get("channel"), "ts": result.get("ts")}
+        known = {name: value for name, value in values.items() if isinstance(value, str)}
+        return Receipt(known if known.keys() == values.keys() else {})
 
     def update(
         self, message: Receipt, content: Mapping[str, Any], *, deadline: Deadline
@@ -64,20 +66,16 @@ class SlackApi:
         Without the field `blocks` Slack would keep the old ones.
         """
         place = {"channel": message.values["channel"], "ts": message.values["ts"]}
-        payload = {"blocks": [], **content, **place, **_AS_DATA}
-        return self._call(self._update_url, payload, deadline)
+        self._call(self._update_url, {"blocks": [], **content, **place, **_AS_DATA}, deadline)
+        return message
 
-    def _call(self, url: str, payload: Mapping[str, Any], deadline: Deadline) -> Receipt:
+    def _call(self, url: str, payload: Mapping[str, Any], deadline: Deadline) -> Mapping[str, Any]:
         headers = {
             "Content-Type": _JSON,
             "Authorization": f"Bearer {self._token.get_secret_value()}",
         }
         answer = self._http.post(url, encoded(payload), headers=headers, deadline=deadline)
-        result = api_result(answer, self._redact)
-        ts, channel = result.get("ts"), result.get("channel")
-        if not isinstance(ts, str) or not isinstance(channel, str):
-            raise DeliveryError(Reason.INTERNAL, "Slack took it, but gave neither channel nor ts")
-        return Receipt({"channel": channel, "ts": ts})
+        return api_result(answer, self._redact)
 
 
 class SlackWebhook:

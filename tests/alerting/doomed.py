@@ -1,0 +1,107 @@
+"""A process that publishes, dispatches, and dies by SIGKILL at a given step. Run by test_kill.
+
+Its sink appends a line for each notification it takes, and has it on disk before it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from work_data_hub.alerting import Alert, AlertRouter, dispatcher
+from work_data_hub.alerting.kind import Kind, SinkConfig
+from work_data_hub.alerting.sink import Deadline, Notification, Receipt
+from work_data_hub.alerting.store import groups, incidents
+
+CONFIG = """
+route: {receiver: team, group_by: [job], group_wait: 0s, group_interval: 1ms}
+receivers:
+  - name: team
+    file_configs: [{}]
+"""
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_after(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        function(*args, **kwargs)
+        die()
+
+    return wrapped
+
+
+class FileSink:
+    can_edit = True
+    pace_s = 0.0
+
+    def __init__(self, path: Path, step: str) -> None:
+        self.path = path
+        self.step = step
+
+    def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
+        if self.step == "delivering":
+            die()
+        line = {
+            "job": notification.group_labels["job"],
+            "purpose": notification.purpose,
+            "key": notification.key,
+        }
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if self.step == "delivered" or (self.step == "random" and random.random() < 0.1):
+            die()
+        return Receipt({"n": "1"})
+
+
+def router_in(folder: Path, *, step: str = "", **options: Any) -> AlertRouter:
+    """A router over `folder`, its store and its sink's file there."""
+    config = folder / "alerts.yml"
+    if not config.exists():
+        config.write_text(CONFIG, encoding="utf-8")
+    sink = FileSink(folder / "told.jsonl", step)
+    kind = Kind("file", SinkConfig, lambda _config, *, redact, http: sink)
+    return AlertRouter.from_file(
+        config, f"sqlite:///{folder / 'alerts.db'}", environ={}, kinds={"file": kind}, **options
+    )
+
+
+def main(folder: Path, step: str) -> None:
+    if step == "publishing":
+        incidents.publish = dying_after(incidents.publish)
+    elif step == "routing":
+        groups.converse = dying_after(groups.converse)
+    elif step == "routed":
+        dispatcher.Dispatcher._claim = die  # type: ignore[method-assign]
+    elif step == "claimed":
+        dispatcher.Dispatcher._submit = die  # type: ignore[method-assign]
+    elif step == "recording":
+        dispatcher.settle = dying_after(dispatcher.settle)
+    elif step == "recorded":
+        run = dispatcher.Dispatcher._record
+        dispatcher.Dispatcher._record = dying_after(run)  # type: ignore[method-assign]
+    if step == "random":
+        # A database clock that runs fast: the leases of the dead end sooner.
+        router = router_in(folder, step=step, database_clock=lambda: time.time() * 4)
+        while True:
+            router.drain(budget_s=0.2)
+    router = router_in(folder, step=step)
+    router.publish(Alert({"alertname": "RunFailed", "job": "daily"}, event_key="run_failed:1"))
+    if step == "published":
+        die()
+    router.dispatch()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,151 @@
+"""Several dispatchers on one store: one group is in one pair of hands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from work_data_hub.alerting.errors import LeaseLost
+from work_data_hub.alerting.sink import Receipt
+from work_data_hub.alerting.store import conversations
+from work_data_hub.alerting.store.conversations import LEASE_S
+from work_data_hub.alerting.store.health import Count
+from work_data_hub.alerting.testing import RecordingSink
+
+AT_ONCE = """
+route: {receiver: team, group_by: [job], group_wait: 0s}
+receivers:
+  - name: team
+    memory_configs: [{sink: chat}]
+"""
+NAME = ("team", "memory[0]")
+
+
+class Interrupted(RecordingSink):
+    """Does something else between taking a notification and answering."""
+
+    def __init__(self, meanwhile: Any) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+        receipt = super().deliver(notification, deadline=deadline)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return receipt
+
+
+def test_what_one_dispatcher_delivers_another_does_not_touch(scene: Any, alert: Any) -> None:
+    other = scene.router(AT_ONCE)
+    counts: list[int] = []
+    scene.sinks["chat"] = Interrupted(lambda: counts.append(other.dispatch()))
+    router = scene.router(AT_ONCE)
+    router.publish(alert())
+    assert router.dispatch() == 1
+    assert counts == [0]
+    assert scene.told() == ["open"]
+
+
+def test_a_dispatcher_paused_past_its_lease_records_nothing(scene: Any, alert: Any) -> None:
+    other = scene.router(AT_ONCE)
+
+    def pause() -> None:
+        scene.clock.advance(LEASE_S + 0.1)
+        assert other.dispatch() == 1
+
+    scene.sinks["chat"] = Interrupted(pause)
+    router = scene.router(AT_ONCE)
+    router.publish(alert())
+    assert router.dispatch() == 0
+    assert scene.told() == ["open", "open"]
+    assert len({n.key for n in scene.chat.delivered}) == 1
+    assert router.store.counters()[Count("lease_lost", *NAME)] == 1
+    assert router.dispatch() == other.dispatch() == 0
+
+
+def test_a_renewed_lease_holds_and_one_that_is_not_runs_out(scene: Any, alert: Any) -> None:
+    router = scene.router(AT_ONCE)
+    database = _with_one_due(scene, router, alert)
+    (held,) = _claim(scene, database)
+    scene.clock.advance(LEASE_S - 1)
+    with database.write() as connection:
+        conversations.renew(connection, [held])
+    scene.clock.advance(LEASE_S - 1)
+    assert _claim(scene, database) == []
+    scene.clock.advance(1)
+    (taken_over,) = _claim(scene, database)
+    assert taken_over.token == held.token + 1
+
+
+@pytest.mark.parametrize("act", ["postpone", "release"])
+def test_who_lost_the_lease_changes_nothing(scene: Any, alert: Any, act: str) -> None:
+    router = scene.router(AT_ONCE)
+    database = _with_one_due(scene, router, alert)
+    (lost,) = _claim(scene, database)
+    scene.clock.advance(LEASE_S)
+    (held,) = _claim(scene, database)
+    with database.write() as connection, pytest.raises(LeaseLost):
+        if act == "postpone":
+            conversations.postpone(connection, lost, since=0.0, until=9e9)
+        else:
+            conversations.release(connection, lost)
+    with database.write() as connection:
+        conversations.release(connection, held)
+    assert router.dispatch() == 1
+
+
+def test_a_lease_from_before_the_clock_stepped_back_does_not_hold(scene: Any, alert: Any) -> None:
+    router = scene.router(AT_ONCE)
+    router.publish(alert())
+    scene.clock.advance(1)
+    database = _with_one_due(scene, router, alert)
+    scene.clock.advance(3600)
+    assert len(_claim(scene, database)) == 1
+    scene.clock.advance(-3600)
+    assert len(_claim(scene, database)) == 1
+
+
+def test_an_episode_waits_until_the_one_before_it_was_told_to_its_end(
+    scene: Any, alert: Any
+) -> None:
+    """A late "resolved" of yesterday's failure would read as if today's were over."""
+    from work_data_hub.alerting.errors import DeliveryError, Reason
+
+    scene.sinks["mail"] = RecordingSink()
+    router = scene.router(AT_ONCE.replace("[{sink: chat}]", "[{sink: chat}, {sink: mail}]"))
+    router.publish(alert())
+    router.dispatch()
+    scene.chat.fail(*[DeliveryError(Reason.UNAVAILABLE, "down") for _ in range(6)])
+    for _ in range(2):
+        router.resolve({"job": "daily"})
+        scene.clock.advance(300)
+        router.dispatch()
+        router.publish(alert())
+        scene.clock.advance(300)
+        router.dispatch()
+    for _ in range(10):
+        scene.clock.advance(300)
+        router.dispatch(until_idle=True)
+    about = [n.purpose.value for n in scene.chat.delivered if "job" in n.group_labels]
+    episodes = ["open", "resolve", "open", "resolve", "open"]
+    assert [p for p in about if p != "notice"] in (episodes, ["open", "resolve", "resolve", "open"])
+
+
+def _with_one_due(scene: Any, router: Any, alert: Any) -> Any:
+    """The database of a router whose one conversation is due and free."""
+    from work_data_hub.alerting.store import groups
+
+    router.publish(alert())
+    with router.store.database.write() as connection:
+        route = router.config.route
+        groups.route_changed(
+            connection, lambda _: [route], lambda _: route, now=scene.clock.seconds()
+        )
+        groups.converse(connection, [NAME])
+    return router.store.database
+
+
+def _claim(scene: Any, database: Any) -> Any:
+    with database.write() as connection:
+        return conversations.claim(connection, *NAME, now=scene.clock.seconds(), limit=9)

@@ -1,0 +1,133 @@
+"""kill -9 at every step between publish and record: what publish() took is told."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import doomed
+import pytest
+
+from work_data_hub.alerting import Alert
+
+SCRIPT = Path(doomed.__file__)
+DISPATCHERS = 3
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.mark.parametrize(
+    ("step", "copies"),
+    [
+        ("published", 1),
+        ("routing", 1),
+        ("routed", 1),
+        ("claimed", 1),
+        ("delivering", 1),
+        # The sink has it, the store does not know: this window is the one place of a duplicate.
+        ("delivered", 2),
+        ("recording", 2),
+        ("recorded", 1),
+    ],
+)
+def test_what_was_published_is_told_whatever_step_the_process_dies_at(
+    tmp_path: Path, step: str, copies: int
+) -> None:
+    assert _run(tmp_path, step) == -signal.SIGKILL
+    after = _after_the_lease(tmp_path)
+    after.dispatch(until_idle=True)
+    told = _told(tmp_path)
+    assert [line["purpose"] for line in told] == ["open"] * copies
+    assert len({line["key"] for line in told}) == 1
+    assert after.dispatch() == 0
+    after.close()
+
+
+def test_what_was_never_published_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert _run(tmp_path, "publishing") == -signal.SIGKILL
+    after = _after_the_lease(tmp_path)
+    assert after.store.incidents() == []
+    alert = Alert({"alertname": "RunFailed", "job": "daily"}, event_key="run_failed:1")
+    assert after.publish(alert) == "opened"
+    after.close()
+
+
+def test_two_hundred_alerts_published_and_killed_are_all_told(tmp_path: Path) -> None:
+    before = doomed.router_in(tmp_path)
+    before.publish_all(
+        Alert({"alertname": "RunFailed", "job": f"job{i}"}, event_key=str(i)) for i in range(200)
+    )
+    before.close()
+    assert _run(tmp_path, "delivered") == -signal.SIGKILL
+    after = _after_the_lease(tmp_path)
+    after.dispatch(until_idle=True)
+    after.close()
+    assert {f"job{i}" for i in range(200)} <= {line["job"] for line in _told(tmp_path)}
+
+
+def test_dispatchers_killed_at_random_lose_nothing_and_keep_the_order(tmp_path: Path) -> None:
+    jobs = [f"job{i}" for i in range(20)]
+    publisher = doomed.router_in(tmp_path)
+    publisher.publish_all(Alert({"alertname": "RunFailed", "job": job}) for job in jobs)
+    deaths = _dispatch_and_die(tmp_path, jobs)
+    publisher.resolve({"alertname": "RunFailed"})
+    publisher.close()
+    after = _after_the_lease(tmp_path)
+    after.drain(budget_s=5)
+    after.close()
+    told = _told(tmp_path)
+    assert deaths > 0
+    for job in jobs:
+        mine = [line for line in told if line["job"] == job]
+        purposes = [line["purpose"] for line in mine]
+        assert set(purposes) == {"open", "resolve"}
+        assert purposes == sorted(purposes)
+        # A receiver can tell a duplicate: it carries the key of the first.
+        assert len({line["key"] for line in mine}) == 2
+
+
+def _dispatch_and_die(folder: Path, jobs: list[str]) -> int:
+    """Some dispatchers at a time until every job was told of; gives how many died of a kill."""
+    running: list[subprocess.Popen[bytes]] = []
+    deaths = 0
+    ends_at = time.monotonic() + 60
+    while not _all_open(folder, jobs) and time.monotonic() < ends_at:
+        ended = [process for process in running if process.poll() is not None]
+        deaths += sum(process.returncode == -signal.SIGKILL for process in ended)
+        running = [process for process in running if process not in ended]
+        running += [_start(folder, "random") for _ in range(DISPATCHERS - len(running))]
+        time.sleep(0.05)  # other processes work meanwhile
+    for process in running:
+        process.kill()
+        process.wait()
+    return deaths
+
+
+def _run(folder: Path, step: str) -> int:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), step], check=False, timeout=60
+    ).returncode
+
+
+def _start(folder: Path, step: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(SCRIPT), str(folder), step])
+
+
+def _after_the_lease(folder: Path) -> Any:
+    """A router for which the leases of the dead have run out."""
+    return doomed.router_in(folder, database_clock=lambda: time.time() * 5)
+
+
+def _told(folder: Path) -> list[dict[str, str]]:
+    path = folder / "told.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def _all_open(folder: Path, jobs: list[str]) -> bool:
+    return {line["job"] for line in _told(folder)} >= set(jobs)
