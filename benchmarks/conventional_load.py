@@ -8,27 +8,34 @@ import unicodedata
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 PLACEHOLDERS = {"", "-", "N/A", "无", "暂无", "null"}
 PAGE_ROWS = 1_000
 
 
 class Record(BaseModel):
-    """One row, checked and cleaned field by field."""
+    """One row, checked and cleaned field by field, by the rules of the product."""
 
     report_date: date
-    plan_code: str = Field(max_length=50)
-    company_code: str = Field(max_length=20)
+    plan_code: str = Field(max_length=50, pattern=r"^[A-Z0-9.]+$")
+    company_code: str = Field(max_length=20, pattern=r"^[A-Z0-9.]+$")
     return_rate: Decimal | None = Field(ge=-1, le=10)
     net_asset_value: Decimal | None = Field(gt=0)
     fund_scale: Decimal | None = Field(ge=0)
     data_source: str
     processed_at: str
-    has_performance_data: bool = True
+    has_performance_data: bool = False
     validation_warnings: str = ""
+
+    @field_validator("report_date")
+    @classmethod
+    def _known_month(cls, value: date) -> date:
+        if not date(2000, 1, 1) <= value <= datetime.now(UTC).date():
+            raise ValueError("not a month of the past")
+        return value
 
     @field_validator("plan_code", "company_code", mode="before")
     @classmethod
@@ -50,6 +57,12 @@ class Record(BaseModel):
     @classmethod
     def _scale(cls, value: Any) -> Decimal | None:
         return _rounded(value, "0.01")
+
+    @model_validator(mode="after")
+    def _has_any(self) -> Self:
+        measures = (self.return_rate, self.net_asset_value, self.fund_scale)
+        self.has_performance_data = any(value is not None for value in measures)
+        return self
 
 
 def _rounded(value: Any, places: str, *, percent: bool = False) -> Decimal | None:

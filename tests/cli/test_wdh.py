@@ -190,7 +190,7 @@ def test_alerts_check_imports_no_dagster(folder: Path) -> None:
 def test_the_demo_ends_well_when_only_its_own_broken_file_failed(wdh: Wdh, folder: Path) -> None:
     code, out, _ = wdh("demo")
     assert code == 0
-    assert "cut short or damaged" in out
+    assert "FAILED: is cut short" in out
     assert "UnreadableFile" in out
     (folder / "data" / "2020_01_受托业绩报告.xlsx").write_bytes(b"PK\x03\x04 no workbook")
     assert wdh("demo")[0] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,7 +64,7 @@ files = st.builds(
 row_keys = st.frozensets(st.tuples(st.sampled_from("PQRS"), st.integers(10, 11)), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(loads=st.lists(st.tuples(files, row_keys), max_size=6))
 def test_the_newest_file_that_has_a_key_has_the_row(
     loads: list[tuple[DiscoveredFile, Keys]],
@@ -72,7 +73,7 @@ def test_the_newest_file_that_has_a_key_has_the_row(
     with Warehouse.open("sqlite://") as warehouse:
         for number, (file, keys) in enumerate(loads):
             ready = plan(file, keys, sha256=str(number))
-            options = {"table": TABLE, "pk": config().pk, "run_id": str(number)}
+            options: dict[str, Any] = {"table": TABLE, "pk": config().pk, "run_id": str(number)}
             planned = load_file(warehouse, ready, plan_only=True, now=NOW, **options)
             report = load_file(warehouse, ready, now=NOW, **options)
             counts = (report.loaded, report.superseded, report.left_over)

@@ -1,10 +1,13 @@
-"""Runs without a Dagster behind them, for what is decided from a run alone."""
+"""Runs and their failures without a Dagster behind them, for what is decided from these alone."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from work_data_hub.observability.run import Run
+from work_data_hub.observability.run import Change, Raised, Run, StatusChange
+
+FAILED_AT = datetime(2024, 11, 5, 2, 0, tzinfo=UTC)
 
 
 def a_run(**given: Any) -> Run:
@@ -28,3 +31,8 @@ def a_run(**given: Any) -> Run:
         "failed": True,
     }
     return Run(**{**plain, **given})
+
+
+def a_failure(message: str = "", *, raised: tuple[Raised, ...] = ()) -> StatusChange:
+    """The event of a run's failure."""
+    return StatusChange(1, Change.FAILED, "8a1f", FAILED_AT, message, raised=raised)

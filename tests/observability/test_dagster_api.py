@@ -9,7 +9,7 @@ from dagster import DagsterEventType, DagsterInstance
 from dagster._core.execution.plan.objects import StepSuccessData
 
 from work_data_hub.observability import dagster_api
-from work_data_hub.observability.run import Change
+from work_data_hub.observability.run import Change, Ending
 
 from .dagster_runs import (
     a_retry_of,
@@ -170,25 +170,33 @@ def test_a_worker_that_died_leaves_the_step_it_was_in(instance: DagsterInstance)
     report(instance, made, started, at=NOW, step_key="extract")
     report(instance, made, succeeded, at=NOW, step_key="extract", data=StepSuccessData(9.0))
     report(instance, made, started, at=NOW, step_key="load")
-    step_failure = dagster_api.failed_step(instance, made.run_id)
-    assert step_failure is not None
-    assert (step_failure.step, step_failure.raised) == ("load", ())
+    instance.report_engine_event("Run execution process exited with code 9", made)
+    instance.report_run_failed(made)
+    instance.report_engine_event("Process for run exited", made)
+    ending = dagster_api.ending(instance, made.run_id)
+    assert ending.step is not None
+    assert (ending.step.step, ending.step.raised) == ("load", ())
+    assert ending.last_words == "Run execution process exited with code 9"
+
+
+def test_what_the_engine_said_before_the_step_began_is_no_reason(instance: DagsterInstance) -> None:
+    made = create_run(instance, nightly)
+    instance.report_engine_event("Launched run worker", made)
+    report(instance, made, DagsterEventType.STEP_START, at=NOW, step_key="load")
+    assert dagster_api.ending(instance, made.run_id).last_words == ""
+
+
+def test_a_failed_step_is_found_in_the_runs_own_log(instance: DagsterInstance) -> None:
+    ending = dagster_api.ending(instance, run(instance, nightly))
+    assert ending.step is not None
+    assert ending.step.step == "load"
+    assert str(ending.step.raised[-1]) == "KeyError: 'plan'"
 
 
 def test_a_run_that_never_started_has_no_failed_step(instance: DagsterInstance) -> None:
-    assert dagster_api.failed_step(instance, failed_at(instance, NOW)) is None
-
-
-def test_a_later_success_of_the_same_work_is_found(instance: DagsterInstance) -> None:
-    tags = {"dagster/partition": "a"}
-    run_id = failed_at(instance, NOW, tags=tags)
-    facts = dagster_api.runs_by_id(instance, [run_id])[run_id]
-    succeeded_at(instance, NOW - timedelta(minutes=1), tags=tags)
-    succeeded_at(instance, NOW + timedelta(minutes=1), tags={"dagster/partition": "b"})
-    succeeded_at(instance, NOW + timedelta(minutes=1), tags=tags, location="other")
-    assert dagster_api.success_since(instance, facts, NOW) is None
-    succeeded_at(instance, NOW + timedelta(minutes=2), tags=tags)
-    assert dagster_api.success_since(instance, facts, NOW) == NOW + timedelta(minutes=2)
+    made = create_run(instance, nightly)
+    instance.report_engine_event("Launched run worker", made)
+    assert dagster_api.ending(instance, made.run_id) == Ending(None, "")
 
 
 def test_dagster_tags_a_failure_by_whether_it_will_retry_it(instance: DagsterInstance) -> None:

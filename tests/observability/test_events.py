@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from work_data_hub.observability import events
-from work_data_hub.observability.run import Raised, StepFailure
+from work_data_hub.observability.run import Ending, Raised, StepFailure
 
-from .runs import a_run
+from .runs import FAILED_AT, a_failure, a_run
 from .stores import filled
 
-AT = datetime(2024, 11, 5, 2, 0, tzinfo=UTC)
 LOAD = StepFailure(
     "load",
     (
@@ -19,17 +16,18 @@ LOAD = StepFailure(
         Raised("KeyError", "'plan'", ("  File rows.py, line 9\n",)),
     ),
 )
+IN_LOAD = Ending(LOAD, "")
+OUTSIDE = Ending(None, "")
 
 
 def test_a_failed_run_is_named_by_location_job_and_partition_only() -> None:
-    first = events.run_failed(a_run(partition="2024-11"), at=AT, message="", step=LOAD)
+    first = events.run_failed(a_run(partition="2024-11"), a_failure(), IN_LOAD)
     second = events.run_failed(
         a_run(partition="2024-11", run_id="77", schedule="daily", retry_number="2"),
-        at=AT,
-        message="other words",
-        step=None,
+        a_failure("other words"),
+        OUTSIDE,
     )
-    other = events.run_failed(a_run(partition="2024-12"), at=AT, message="", step=LOAD)
+    other = events.run_failed(a_run(partition="2024-12"), a_failure(), IN_LOAD)
     assert first.fingerprint == second.fingerprint != other.fingerprint
     assert filled(first.labels) == {
         "alertname": "RunFailed",
@@ -39,11 +37,11 @@ def test_a_failed_run_is_named_by_location_job_and_partition_only() -> None:
         "severity": "critical",
     }
     assert first.event_key == "run_failed:8a1f"
-    assert first.occurred_at == AT
+    assert first.occurred_at == FAILED_AT
 
 
 def test_the_message_says_step_root_cause_and_what_it_was_raised_as() -> None:
-    notes = events.run_failed(a_run(), at=AT, message="gone", step=LOAD).annotations
+    notes = events.run_failed(a_run(), a_failure("gone"), IN_LOAD).annotations
     assert notes["summary"] == "load: KeyError: 'plan'"
     assert notes["step"] == "load"
     assert notes["error_class"] == "KeyError"
@@ -57,9 +55,8 @@ def test_the_message_says_step_root_cause_and_what_it_was_raised_as() -> None:
 def test_a_run_that_failed_outside_its_steps_says_what_dagster_says() -> None:
     notes = events.run_failed(
         a_run(failure_reason="START_TIMEOUT"),
-        at=AT,
-        message="Run timed out due to taking longer than 180 seconds to start.",
-        step=None,
+        a_failure("Run timed out due to taking longer than 180 seconds to start."),
+        OUTSIDE,
     ).annotations
     assert notes["error"] == "Run timed out due to taking longer than 180 seconds to start."
     assert notes["summary"] == notes["error"]
@@ -68,17 +65,30 @@ def test_a_run_that_failed_outside_its_steps_says_what_dagster_says() -> None:
 
 
 def test_what_ended_the_run_is_told_where_no_step_failed() -> None:
-    raised = [Raised("DagsterUserCodeUnreachableError", "no code server")]
-    notes = events.run_failed(a_run(), at=AT, message="m", step=None, raised=raised).annotations
+    raised = (Raised("DagsterUserCodeUnreachableError", "no code server"),)
+    notes = events.run_failed(a_run(), a_failure("m", raised=raised), OUTSIDE).annotations
     assert notes["error"] == "DagsterUserCodeUnreachableError: no code server"
 
 
 def test_the_step_a_dead_worker_was_in_is_told_with_dagsters_reason() -> None:
-    alert = events.run_failed(
-        a_run(), at=AT, message="the worker died", step=StepFailure("load", ())
-    )
+    ending = Ending(StepFailure("load", ()), "")
+    alert = events.run_failed(a_run(), a_failure("the worker died"), ending)
     assert alert.annotations["summary"] == "load: the worker died"
     assert alert.annotations["error"] == "the worker died"
+
+
+@pytest.mark.parametrize("raised", [(), (Raised("ChildProcessCrashException", "", ("frame",)),)])
+def test_the_engines_last_words_say_why_where_no_exception_does(raised: tuple[Raised]) -> None:
+    ending = Ending(StepFailure("load", raised), "child process exited with code 9")
+    failure = a_failure("failed from outside", raised=(Raised("DagsterSubprocessError", "long"),))
+    notes = events.run_failed(a_run(), failure, ending).annotations
+    assert notes["summary"] == "load: child process exited with code 9"
+    assert notes["error"] == "child process exited with code 9"
+
+
+def test_an_exception_says_more_than_the_engines_last_words() -> None:
+    notes = events.run_failed(a_run(), a_failure(), Ending(LOAD, "process exits")).annotations
+    assert notes["summary"] == "load: KeyError: 'plan'"
 
 
 def test_the_message_leads_to_the_run_and_to_what_started_it(
@@ -88,7 +98,7 @@ def test_the_message_leads_to_the_run_and_to_what_started_it(
     run = a_run(
         schedule="daily", sensor="files", backfill="abc", root_run_id="77", retry_number="1"
     )
-    alert = events.run_failed(run, at=AT, message="", step=LOAD)
+    alert = events.run_failed(run, a_failure(), IN_LOAD)
     assert alert.generator_url == "https://dagster.example.com/prod/runs/8a1f"
     assert alert.annotations["run_url"] == alert.generator_url
     assert alert.annotations["schedule"] == "daily"
@@ -105,9 +115,8 @@ def test_an_empty_address_means_the_default_one() -> None:
 def test_a_message_is_bounded_whatever_was_raised() -> None:
     endless = Raised("ValueError", "x" * 5_000_000, ("frame\n" * 1_000_000,))
     run = a_run(assets=tuple(f"asset_{number}" for number in range(10_000)))
-    alert = events.run_failed(
-        run, at=AT, message="m" * 5_000_000, step=StepFailure("load", (endless, endless))
-    )
+    ending = Ending(StepFailure("load", (endless, endless)), "w" * 5_000_000)
+    alert = events.run_failed(run, a_failure("m" * 5_000_000), ending)
     assert len(alert.annotations["summary"]) <= events.MAX_LINE_CHARS
     assert len(alert.annotations["error"]) < 4_000
     assert sum(len(text) for text in alert.annotations.values()) < 6_000
@@ -116,7 +125,10 @@ def test_a_message_is_bounded_whatever_was_raised() -> None:
 
 def test_a_summary_stays_on_one_line() -> None:
     failure = StepFailure("load", (Raised("ValueError", "first\nsecond"),))
-    assert events.step_failed(a_run(), failure, at=AT).annotations["summary"] == "ValueError: first"
+    assert (
+        events.step_failed(a_run(), failure, at=FAILED_AT).annotations["summary"]
+        == "ValueError: first"
+    )
 
 
 def test_a_success_closes_only_what_has_its_own_partition() -> None:
@@ -126,7 +138,7 @@ def test_a_success_closes_only_what_has_its_own_partition() -> None:
 
 
 def test_a_steps_failure_is_named_by_its_step_too() -> None:
-    alert = events.step_failed(a_run(partition="a"), LOAD, at=AT)
+    alert = events.step_failed(a_run(partition="a"), LOAD, at=FAILED_AT)
     assert filled(alert.labels) == {
         "alertname": "StepFailed",
         "location": "sales",
@@ -144,13 +156,17 @@ def test_a_retry_of_dagsters_own_is_the_same_event_and_a_persons_is_not() -> Non
     automatic = a_run(run_id="b", root_run_id="a", retry_number="1")
     by_hand = a_run(run_id="c", root_run_id="a")
     first = a_run(run_id="a", root_run_id="a")
-    keys = [events.step_failed(run, LOAD, at=AT).event_key for run in (first, automatic, by_hand)]
+    keys = [
+        events.step_failed(run, LOAD, at=FAILED_AT).event_key for run in (first, automatic, by_hand)
+    ]
     assert keys == ["step_failed:a:load", "step_failed:a:load", "step_failed:c:load"]
-    done = [events.step_succeeded(run, "load", at=AT).event_key for run in (first, automatic)]
+    done = [
+        events.step_succeeded(run, "load", at=FAILED_AT).event_key for run in (first, automatic)
+    ]
     assert done == ["step_succeeded:a:load", "step_succeeded:a:load"]
 
 
 def test_a_success_is_no_more_than_information() -> None:
-    alert = events.step_succeeded(a_run(), "load", at=AT)
+    alert = events.step_succeeded(a_run(), "load", at=FAILED_AT)
     assert alert.severity == "info"
     assert alert.name == "StepSucceeded"

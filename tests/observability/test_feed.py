@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,6 +138,32 @@ def test_failing_and_recovering_in_one_round_ends_as_it_did_in_dagster(
     assert closed.resolved_at == NOW - HOUR / 2 + 2 * MINUTE
 
 
+def test_a_success_that_was_committed_late_hides_no_later_one(
+    instance: DagsterInstance, router: AlertRouter
+) -> None:
+    failed_at(instance, NOW - MINUTE)
+    succeeded_at(instance, NOW - 2 * MINUTE)
+    succeeded_at(instance, NOW)
+    advanced(instance, router)
+    assert firing(router) == []
+
+
+def test_a_job_that_keeps_succeeding_costs_the_store_one_write_a_batch(
+    instance: DagsterInstance, router: AlertRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in range(30):
+        succeeded_at(instance, NOW - minute * MINUTE)
+    closed: list[datetime | None] = []
+
+    def resolve(labels: Mapping[str, str], *, at: datetime | None = None) -> int:
+        closed.append(at)
+        return 0
+
+    monkeypatch.setattr(router, "resolve", resolve)
+    advanced(instance, router)
+    assert closed == [NOW - 29 * MINUTE]
+
+
 def test_a_store_that_is_down_loses_nothing(
     instance: DagsterInstance, router: AlertRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +292,21 @@ def test_ids_that_are_given_out_again_hide_no_failure(
     assert sorted(i.labels["job"] for i in firing(router)) == ["nightly", "purposeful"]
 
 
+def test_a_failure_held_for_hours_is_still_held_after_events_were_deleted(
+    retrying_instance: DagsterInstance, router: AlertRouter
+) -> None:
+    instance = retrying_instance
+    first = failed_at(instance, NOW)
+    retry = create_run(instance, nightly, **a_retry_of(first))
+    instance.add_run_tags(first, {"dagster/auto_retry_run_id": retry.run_id})
+    later = failed_at(instance, NOW + 3 * HOUR, purposeful, tags={"dagster/max_retries": "0"})
+    advanced(instance, router, now=NOW + 3 * HOUR)
+    instance.delete_run(later)
+    assert advanced(instance, router, now=NOW + 3 * HOUR).held == 1
+    report(instance, retry, DagsterEventType.RUN_CANCELED, at=NOW + 4 * HOUR)
+    assert advanced(instance, router, now=NOW + 4 * HOUR).told == 1
+
+
 def test_a_cursor_of_garbage_starts_an_hour_ago(
     instance: DagsterInstance, router: AlertRouter
 ) -> None:
@@ -334,6 +376,21 @@ def test_a_retry_that_never_comes_is_told_of_after_5_minutes(
     assert advanced(retrying_instance, router, now=NOW + 5 * MINUTE).told == 1
     (incident,) = firing(router)
     assert incident.started_at == NOW
+
+
+def test_a_retry_that_comes_late_and_fails_is_told_again_after_a_recovery(
+    retrying_instance: DagsterInstance, router: AlertRouter
+) -> None:
+    instance = retrying_instance
+    first = failed_at(instance, NOW)
+    advanced(instance, router, now=NOW + 5 * MINUTE)
+    succeeded_at(instance, NOW + 6 * MINUTE)
+    advanced(instance, router, now=NOW + 6 * MINUTE)
+    assert firing(router) == []
+    retry = create_run(instance, nightly, **a_retry_of(first))
+    report(instance, retry, DagsterEventType.RUN_FAILURE, at=NOW + 7 * MINUTE)
+    advanced(instance, router, now=NOW + 8 * MINUTE)
+    assert len(firing(router)) == 1
 
 
 def test_a_retry_that_dagster_gives_up_is_told_of_without_a_new_event(

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from work_data_hub.observability.retries import Verdict, verdict
 from work_data_hub.observability.run import Run
 
-from .runs import a_run
-
-FAILED_AT = datetime(2024, 11, 5, 2, 0, tzinfo=UTC)
+from .runs import FAILED_AT, a_run
 
 
 def after(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def warehouse(state_dir: Path) -> Query:
     """Asks the SQLite warehouse."""
 
     def query(sql: str) -> list[Any]:
-        with sqlite3.connect(state_dir / "warehouse.db") as connection:
+        with closing(sqlite3.connect(state_dir / "warehouse.db")) as connection:
             return connection.execute(sql).fetchall()
 
     return query

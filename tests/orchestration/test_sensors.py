@@ -20,7 +20,7 @@ from src.work_data_hub.orchestration.sensors import (
     trustee_new_files_sensor,
 )
 
-from .landing import LandingFolder, rows_of
+from .landing import HEADING, LandingFolder, rows_of
 
 MTIME_S = 1_750_000_000.0
 
@@ -304,16 +304,16 @@ def test_a_good_newest_file_is_told_with_its_rows_and_touches_no_warehouse(
 @pytest.mark.parametrize(
     ("rows", "heading", "alert"),
     [
-        ([], ("年", "月", "计划代码", "公司代码", "收益率"), "ZeroRows"),
-        ([(2024, 11, "P1", "1%")], ("年", "月", "计划代码", "收益率"), "MissingColumns"),
+        ([], HEADING, "ZeroRows"),
+        ([(2024, 11, "P1", "C1", "1%", 1.5)], HEADING[:6], "MissingColumns"),
         (
             [(2024, 11, "P1", "C1", "x"), (2024, 11, "P2", "C1", "y")],
-            ("年", "月", "计划代码", "公司代码", "收益率"),
+            HEADING,
             "RowsRefused",
         ),
         (
             [(2024, 11, "P1", "C1", 0.5), (2024, 11, "P2", "C1", 5.5)],
-            ("年", "月", "计划代码", "公司代码", "收益率"),
+            HEADING,
             "AmbiguousPercent",
         ),
     ],

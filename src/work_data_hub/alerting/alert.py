@@ -63,8 +63,8 @@ class Alert:
             raise ValueError("occurred_at has no time zone")
         if self.identity is not None and (missing := set(self.identity) - set(self.labels)):
             raise ValueError(f"identity names labels that are not there: {sorted(missing)}")
-        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
-        object.__setattr__(self, "annotations", MappingProxyType(dict(self.annotations)))
+        for kind, texts in (("labels", self.labels), ("annotations", self.annotations)):
+            object.__setattr__(self, kind, MappingProxyType(storable(texts)))
 
     @property
     def name(self) -> str:
@@ -80,6 +80,14 @@ class Alert:
         """Names the incident: 16 hex digits over the identifying labels, alike in any process."""
         names = self.identity if self.identity is not None else set(self.labels) - {SEVERITY}
         return fingerprint({name: self.labels[name] for name in names})
+
+
+def storable(texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts as UTF-8 can hold them: a file name that is not UTF-8 has half characters."""
+    return {
+        name.encode(errors="replace").decode(): value.encode(errors="replace").decode()
+        for name, value in texts.items()
+    }
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

@@ -10,8 +10,12 @@ AlertingError
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ..strict_yaml import ConfigError as _YamlError
+
+if TYPE_CHECKING:
+    from .sink import Receipt
 
 
 class AlertingError(Exception):
@@ -39,6 +43,7 @@ class Reason(StrEnum):
     DROPPED = "dropped"  # connection lost after sending; may have been taken
     REJECTED = "rejected"  # the content or address is refused, for good
     NOT_FOUND = "not_found"  # channel, webhook or message is gone
+    GONE = "gone"  # the other side wants nothing more, ever (HTTP 410): the sink is disabled
     UNAUTHORIZED = "unauthorized"  # credentials are wrong: the sink is parked
     MISCONFIGURED = "misconfigured"  # a redirect, a wrong address
     INTERNAL = "internal"  # a fault in the sink itself
@@ -46,7 +51,7 @@ class Reason(StrEnum):
     @property
     def permanent(self) -> bool:
         """No later attempt of the same notification can succeed."""
-        return self in (Reason.REJECTED, Reason.NOT_FOUND, Reason.MISCONFIGURED)
+        return self in (Reason.REJECTED, Reason.NOT_FOUND, Reason.GONE, Reason.MISCONFIGURED)
 
     @property
     def ambiguous(self) -> bool:
@@ -56,17 +61,27 @@ class Reason(StrEnum):
     @property
     def parks(self) -> bool:
         """Every later attempt fails alike until an operator acts."""
-        return self is Reason.UNAUTHORIZED
+        return self in (Reason.UNAUTHORIZED, Reason.GONE)
 
 
 class DeliveryError(AlertingError):
     """The other side did not take a notification.
 
     `detail` is for the operator and holds no address, token or password.
+    `receipt`: of what was reached all the same, such as some of a mail's recipients. The next
+    attempt finds it as `previous` and tells only the rest.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        retry_after_s: float | None = None,
+        receipt: Receipt | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.receipt = receipt

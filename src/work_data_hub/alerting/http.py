@@ -1,8 +1,8 @@
 """One HTTP exchange with a deadline for all of it: name, connection, handshake, every byte.
 
 requests' timeout is for one read: a server that drips a byte every half second holds it for ever.
-Its connections here are given only what is left of the deadline. No redirects, no proxies or netrc from
-the environment, no retries: one attempt, and a failure says whether it may have been taken.
+Its connections are given only what is left of the deadline here. No redirects, no proxies or netrc
+from the environment, no retries: one attempt, and a failure says whether it may have been taken.
 """
 
 from __future__ import annotations

@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 if TYPE_CHECKING:
     from .http import HttpSession
     from .redact import Redactor
     from .sink import AlertSink
 
+MAX_SECRET_FILE_BYTES = 65_536
 
-class SinkConfig(BaseModel):
-    """One entry of `<kind>_configs` in alerts.yml. Secrets are `SecretStr`, unknown keys refused.
 
-    send_resolved: whether the dispatcher hands RESOLVE to this integration.
+class ConfigPart(BaseModel):
+    """A mapping in alerts.yml. Secrets are `SecretStr`, unknown keys refused.
+
+    In place of a secret `x` there may be `x_file`, the whole path of a file that holds it. It is
+    read with alerts.yml: so its content is known to whatever keeps secrets out of texts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        given = dict(data)
+        for name, about in cls.model_fields.items():
+            key = about.alias or name
+            if not _holds_a_secret(about.annotation) or f"{key}_file" not in given:
+                continue
+            path = given.pop(f"{key}_file")
+            if path is None:
+                continue
+            if given.get(key) is not None:
+                raise _fault(cls, f"{key}_file", f"stands beside {key}; give one of them")
+            try:
+                given[key] = _secret_in(path)
+            except ValueError as err:
+                raise _fault(cls, f"{key}_file", str(err)) from None
+        return given
+
+
+class SinkConfig(ConfigPart):
+    """One entry of `<kind>_configs` in alerts.yml.
+
+    send_resolved: whether the dispatcher hands RESOLVE to this integration.
+    """
+
     send_resolved: bool = True
+
+    def notes(self) -> tuple[str, ...]:
+        """What whoever wrote this entry should know; `check` says it."""
+        return ()
+
+    def replaced(self) -> tuple[str, ...]:
+        """Keys that Alertmanager reads and we accept, but in whose place we put our own."""
+        return ()
 
 
 class Build(Protocol):
@@ -34,8 +76,41 @@ class Build(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """name: `slack` gives the key `slack_configs`. model: what an entry of that list may hold."""
+    """name: `slack` gives the key `slack_configs`. model: what an entry of that list may hold.
+
+    globals: for a key of an entry, the key under `global:` that stands in where it is not given.
+    """
 
     name: str
     model: type[SinkConfig]
     build: Build
+    globals: Mapping[str, str] = field(default_factory=dict)
+
+
+def _holds_a_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_holds_a_secret, get_args(annotation)))
+
+
+def _secret_in(path: Any) -> str:
+    """The file's text, white space around it gone. Raises ValueError with none of its content."""
+    if not isinstance(path, str) or not Path(path).is_absolute():
+        raise ValueError("must be a whole path, from the root")
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_SECRET_FILE_BYTES + 1)
+    except OSError as err:
+        raise ValueError(f"cannot be read: {err.strerror}") from None
+    try:
+        text = content.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
+    if not text or len(content) > MAX_SECRET_FILE_BYTES:
+        raise ValueError("is empty" if not text else "is too long for a secret")
+    return text
+
+
+def _fault(model: type[BaseModel], key: str, problem: str) -> ValidationError:
+    about = PydanticCustomError("secret_file", "{problem}", {"problem": problem})
+    return ValidationError.from_exception_data(
+        model.__name__, [InitErrorDetails(type=about, loc=(key,), input=None)], hide_input=True
+    )

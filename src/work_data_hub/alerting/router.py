@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import locations
-from .alert import Alert
+from .alert import Alert, storable
 from .config import AlertsConfig, load
 from .redact import Redactor
 from .timing import moment, utc_now
@@ -150,7 +150,7 @@ class AlertRouter:
         with self.store.database.write() as connection:
             return incidents.resolve(
                 connection,
-                labels,
+                storable(labels),
                 at=None if at is None else at.timestamp(),
                 event_key=event_key,
                 now=self._now(),

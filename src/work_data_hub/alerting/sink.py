@@ -54,9 +54,14 @@ class Incident:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is needed to update a delivered message later (Slack: channel and ts). Text only."""
+    """What is needed to update a delivered message later (Slack: channel and ts). Text only.
+
+    counts: what the delivery adds to the alerts counted in the store, by label values; in the
+    transaction that records it, so exactly once. They are not kept with the receipt.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class FilePlan:
 
 @dataclass(frozen=True)
 class FileFailure:
-    """A file that loads nothing, and why, in a sentence.
+    """A file that loads nothing, and why, in a sentence that leaves out its name.
 
     sha256: None where it could not be read. plan: what was read of it, where there is anything.
     """
@@ -117,20 +117,18 @@ def read_rows(
     try:
         content, file = _content(file)
     except FileNotFoundError:
-        return failure(FailureKind.VANISHED, f"{file.path} is gone since it was discovered")
+        return failure(FailureKind.VANISHED, "is gone since it was discovered")
     except _ChangedWhileRead:
-        return failure(
-            FailureKind.CHANGED, f"{file.path} changed while it was read; it is tried again"
-        )
+        return failure(FailureKind.CHANGED, "changed while it was read; it is tried again")
     except OSError as err:
-        return failure(FailureKind.UNREADABLE, f"{file.path}: {err.strerror or err}")
+        return failure(FailureKind.UNREADABLE, err.strerror or str(err))
     except FileUnreadable as err:
-        return failure(FailureKind.UNREADABLE, str(err))
+        return failure(FailureKind.UNREADABLE, err.problem)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         frame = read_excel(file.path, sheet, content=content)
     except FileUnreadable as err:
-        return failure(FailureKind.UNREADABLE, str(err), sha256)
+        return failure(FailureKind.UNREADABLE, err.problem, sha256)
     return FileRows(file, sheet, sha256, frame, clock() - start)
 
 
@@ -155,15 +153,14 @@ def process_rows(
         )
     except InputError as err:
         duration_s = rows.duration_s + clock() - start
-        error = f"{rows.file.path}: {err}"
-        return FileFailure(rows.file, FailureKind.COLUMNS, error, duration_s, rows.sha256)
+        return FileFailure(rows.file, FailureKind.COLUMNS, str(err), duration_s, rows.sha256)
     plan = FilePlan(rows, outcome, config.pk, rows.duration_s + clock() - start)
     limit = config.validation.max_refused_share
     if outcome.refused_share <= limit:
         return plan
     error = (
-        f"{rows.file.path}: {outcome.refused_share:.1%} of its rows are refused, the limit is "
-        f"{limit:.1%}; nothing of it is loaded"
+        f"{outcome.refused_share:.1%} of its rows are refused, the limit is {limit:.1%}; "
+        "nothing of it is loaded"
     )
     return FileFailure(
         rows.file, FailureKind.REFUSED_SHARE, error, plan.duration_s, rows.sha256, plan

@@ -25,7 +25,7 @@ from dagster import (
 )
 from dagster._core.definitions.events import HookExecutionResult
 
-from .run import Change, Raised, Run, StatusChange, StepFailure
+from .run import Change, Ending, Raised, Run, StatusChange, StepFailure
 
 # dagster/_core/storage/tags.py
 PARTITION_TAG = "dagster/partition"
@@ -121,51 +121,43 @@ def runs_by_id(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, R
     return {record.dagster_run.run_id: _run(record.dagster_run) for record in records}
 
 
-def success_since(instance: DagsterInstance, run: Run, moment: datetime) -> datetime | None:
-    """When a run of the same location, job and partition last succeeded after `moment`."""
-    filters = RunsFilter(
-        job_name=run.job,
-        statuses=[DagsterRunStatus.SUCCESS],
-        tags={PARTITION_TAG: run.partition} if run.partition else {},
-        updated_after=moment,
-    )
-    ends = [
-        record.end_time
-        for record in instance.get_run_records(filters=filters)
-        if record.end_time is not None
-        and record.end_time > moment.timestamp()
-        and _run(record.dagster_run).work == run.work
-    ]
-    return datetime.fromtimestamp(max(ends), UTC) if ends else None
+def ending(instance: DagsterInstance, run_id: str) -> Ending:
+    """How a run ended, from its own log: for the failures whose event does not carry the step.
 
-
-def failed_step(instance: DagsterInstance, run_id: str) -> StepFailure | None:
-    """The first step that failed; else, where the worker died, the one that never came to its end.
-
-    Reads the run's own log: for the failures whose event does not carry the step.
+    The step is the first that failed; else, where the worker died, one that never came to its end.
     """
-    records = instance.get_records_for_run(
-        run_id,
-        of_type={
-            DagsterEventType.STEP_START,
-            DagsterEventType.STEP_RESTARTED,
-            DagsterEventType.STEP_SUCCESS,
-            DagsterEventType.STEP_FAILURE,
-            DagsterEventType.STEP_UP_FOR_RETRY,
-        },
-    ).records
+    failed: StepFailure | None = None
     running: dict[str, None] = {}
-    for record in records:
+    last_words = ""
+    for record in instance.get_records_for_run(run_id, of_type=_ENDING_EVENTS).records:
         event = record.event_log_entry.dagster_event
-        if event is None or event.step_key is None:
+        if event is None:
             continue
-        if event.is_step_failure:
-            return _step_failure(event)
-        if event.event_type in (DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED):
+        if event.is_run_failure:
+            break
+        if event.event_type is DagsterEventType.ENGINE_EVENT:
+            last_words = event.message or ""
+        elif event.event_type in _STEP_BEGINS and event.step_key:
             running[event.step_key] = None
+            last_words = ""
         else:
-            running.pop(event.step_key, None)
-    return StepFailure(next(iter(running)), ()) if running else None
+            running.pop(event.step_key or "", None)
+            if event.is_step_failure and failed is None:
+                failed = _step_failure(event)
+    if failed is None and running:
+        failed = StepFailure(next(iter(running)), ())
+    return Ending(failed, last_words if failed is not None else "")
+
+
+_STEP_BEGINS = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
+_ENDING_EVENTS = {
+    *_STEP_BEGINS,
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+    DagsterEventType.ENGINE_EVENT,
+    DagsterEventType.RUN_FAILURE,
+}
 
 
 def step_hook(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ..alerting.alert import ALERTNAME, SEVERITY, Alert, Severity
-from .run import Raised, Run, StepFailure
+from .run import Ending, Raised, Run, StatusChange, StepFailure
 
 RUN_FAILED = "RunFailed"
 STEP_FAILED = "StepFailed"
@@ -22,22 +22,25 @@ MAX_FRAMES_CHARS = 1_500
 MAX_ASSETS = 10
 
 
-def run_failed(
-    run: Run, *, at: datetime, message: str, step: StepFailure | None, raised: Sequence[Raised] = ()
-) -> Alert:
+def run_failed(run: Run, change: StatusChange, ending: Ending) -> Alert:
     """A run whose last attempt failed.
 
-    message: Dagster's own sentence, which is all there is for a worker that died or a run that
-    never started. raised: what ended the run, outermost first, where no step's failure says it.
+    It says what the step raised, else what Dagster's engine said last (a worker that died), else
+    what ended the run, else Dagster's own sentence (a run that never started).
     """
-    chain = step.raised if step is not None and step.raised else tuple(raised)
-    failed_in = step.step if step is not None else ""
-    why = _root_cause(chain) or message or "no reason is known"
+    chain: tuple[Raised, ...] = ending.step.raised if ending.step is not None else ()
+    if ending.last_words and not (chain and chain[-1].message):
+        chain = ()
+    else:
+        chain = chain or change.raised
+    said = ending.last_words or change.message or "no reason is known"
+    why = _root_cause(chain) or said
+    step = ending.step.step if ending.step is not None else ""
     labels = _run_labels(RUN_FAILED, run)
     annotations = {
-        "summary": _line(f"{failed_in}: {why}" if failed_in else why),
-        "step": failed_in,
-        "error": _error(chain) or _cut(message, MAX_EXCEPTION_CHARS),
+        "summary": _line(f"{step}: {why}" if step else why),
+        "step": step,
+        "error": _error(chain) or _cut(said, MAX_EXCEPTION_CHARS),
         "error_class": chain[-1].kind if chain else "",
         "reason": run.failure_reason,
         **_about(run),
@@ -46,7 +49,7 @@ def run_failed(
         {**labels, SEVERITY: Severity.CRITICAL},
         _filled(annotations),
         event_key=f"run_failed:{run.run_id}",
-        occurred_at=at,
+        occurred_at=change.at,
         identity=tuple(labels),
         generator_url=run_url(run.run_id),
     )

@@ -7,20 +7,20 @@ what it reads twice is one event there, by the event's key.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import dagster_api, events
 from .position import Position
 from .retries import Verdict, verdict
-from .run import Change, Run, StatusChange
+from .run import Change, Ending, Run, StatusChange
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from ..alerting import Alert, AlertRouter
+    from ..alerting import AlertRouter
     from ..alerting.sink import Deadline
 
 BATCH = 500
@@ -57,13 +57,13 @@ def advance(
     cursor = f"feed:{dagster_api.storage_id(instance)}"
     stored = router.store.get_cursor(cursor)
     position = _position(instance, stored, now=now)
-    round_ = _Round(instance, router, now=now, waited=position.held)
+    round_ = _Round(instance, router, now)
     changes = dagster_api.failures_by_id(instance, position.held)
     while True:
         fresh, behind = dagster_api.changes_after(instance, position.event_id, limit=batch)
         round_.tell([*changes, *fresh])
         if fresh:
-            position = Position(fresh[-1].event_id, max(position.at, fresh[-1].at))
+            position = Position(fresh[-1].event_id, fresh[-1].at)
         position = position.holding(round_.held)
         if position.to_text() != stored:
             stored = position.to_text()
@@ -99,67 +99,50 @@ def _position_at(instance: DagsterInstance, moment: datetime) -> Position:
 
 @dataclass
 class _Round:
-    """The telling of one round, and its counts.
-
-    waited: ids of the failures that earlier rounds held back.
-    """
+    """The telling of one round, and its counts. held: ids of the failures held back."""
 
     instance: DagsterInstance
     router: AlertRouter
     now: datetime
-    waited: Collection[int]
     told: int = 0
     recovered: int = 0
     held: tuple[int, ...] = ()
-    _alerts: list[Alert] = field(default_factory=list)
-    _failing: set[tuple[str, str, str]] = field(default_factory=set)
 
     def tell(self, changes: Sequence[StatusChange]) -> None:
-        """Tell these, oldest first; hold what Dagster will retry."""
+        """Tell what failed and what recovered; hold what Dagster will retry.
+
+        The router goes by the events' times: a failure before a success ends closed, in whatever
+        order it is told of them, and also when it is told of a held failure hours later.
+        """
         runs = dagster_api.runs_by_id(self.instance, (change.run_id for change in changes))
         retries = dagster_api.runs_by_id(
             self.instance, (run.retry_run_id for run in runs.values() if run.retry_run_id)
         )
         known = [(change, runs[change.run_id]) for change in changes if change.run_id in runs]
+        failed, succeeded = [], []
         for change, run in _without_repeated_successes(known):
             if change.change is Change.SUCCEEDED:
-                self._recovered(run, at=change.at)
+                succeeded.append((change, run))
                 continue
             match self._verdict(change, run, retries.get(run.retry_run_id)):
                 case Verdict.TELL:
-                    self._failed(change, run)
+                    failed.append(events.run_failed(run, change, self._ending(change)))
                 case Verdict.HOLD:
                     self.held += (change.event_id,)
-        self._flush()
+        if failed:
+            self.router.publish_all(failed)
+        self.told += len(failed)
+        for change, run in succeeded:
+            self.recovered += self.router.resolve(events.run_recovered(run), at=change.at)
 
     def _verdict(self, change: StatusChange, run: Run, retry: Run | None) -> Verdict:
         enabled = dagster_api.retries_enabled(self.instance)
         return verdict(run, retry, failed_at=change.at, now=self.now, retries_enabled=enabled)
 
-    def _failed(self, change: StatusChange, run: Run) -> None:
-        step = change.step or dagster_api.failed_step(self.instance, run.run_id)
-        self._alerts.append(
-            events.run_failed(
-                run, at=change.at, message=change.message, step=step, raised=change.raised
-            )
-        )
-        self._failing.add(run.work)
-        self.told += 1
-        if change.event_id in self.waited and (
-            ended := dagster_api.success_since(self.instance, run, change.at)
-        ):
-            # Another run of the same work succeeded while this failure waited for its retry.
-            self._recovered(run, at=ended)
-
-    def _recovered(self, run: Run, *, at: datetime) -> None:
-        if run.work in self._failing:
-            self._flush()
-        self.recovered += self.router.resolve(events.run_recovered(run), at=at)
-
-    def _flush(self) -> None:
-        if self._alerts:
-            self.router.publish_all(self._alerts)
-        self._alerts, self._failing = [], set()
+    def _ending(self, change: StatusChange) -> Ending:
+        if change.step is not None:
+            return Ending(change.step, "")
+        return dagster_api.ending(self.instance, change.run_id)
 
 
 def _without_repeated_successes(

@@ -40,6 +40,14 @@ class StepFailure:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How a run ended. last_words: what Dagster's engine said between the last step's begin and the failure."""
+
+    step: StepFailure | None
+    last_words: str
+
+
+@dataclass(frozen=True)
 class StatusChange:
     """A run that failed or succeeded: one event of the log.
 

@@ -55,7 +55,7 @@ def materialization(
 
 def files_failed(failed: Sequence[FileReport], *, of: int) -> Failure:
     """Names the files, and what is wrong with each. The others are committed."""
-    reasons = "; ".join(str(report.error) for report in failed)
+    reasons = "; ".join(f"{report.relative_path}: {report.error}" for report in failed)
     return Failure(
         description=f"{len(failed)} of {of} files failed: {reasons}",
         metadata={"files": files_table(failed)},

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, case, select, text, update
+from sqlalchemy import Connection, Row, and_, case, or_, select, text, update
 
 from ..alert import ALERTNAME, Alert, Severity
 from ..sink import Incident, Status
@@ -61,7 +61,7 @@ def publish(
     if alert.occurred_at is not None:
         over_at = _resolved_after(connection, alert.labels, at)
         if over_at is not None:
-            if False:
+            if not _fold_in(connection, alert.fingerprint, at):
                 over = {"status": Status.RESOLVED.value, "resolved_at": over_at}
                 connection.execute(incidents.insert(), row | over)
             return Outcome.ALREADY_OVER
@@ -170,12 +170,19 @@ def _resolved_after(connection: Connection, labels: Mapping[str, str], at: float
     return next((over for of, over in found if json.loads(of).items() <= carried), None)
 
 
-def _fold_into_past(connection: Connection, fingerprint: str, at: float) -> bool:
-    """Counts a late event of an incident that was told; False where none was open at that time."""
+def _fold_in(connection: Connection, fingerprint: str, at: float) -> bool:
+    """Counts a late event where its incident is told of anyway: it was open then, or is open now.
+
+    False where there is no such incident.
+    """
     i = incidents.c
     covering = (
         select(i.id)
-        .where(i.fingerprint == fingerprint, i.started_at <= at, i.resolved_at >= at)
+        .where(
+            i.fingerprint == fingerprint,
+            or_(and_(i.started_at <= at, i.resolved_at >= at), IS_FIRING),
+        )
+        .order_by(i.id.desc())
         .limit(1)
         .scalar_subquery()
     )

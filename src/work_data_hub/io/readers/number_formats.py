@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 # Formats 9 and 10 (0% and 0.00%) stand in no file. ECMA-376 part 1, 18.8.30
-BUILT_IN = {9: "0%", 10: "0.00%"}
+BUILT_IN = {"9": "0%", "10": "0.00%"}
 
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[[^\]]*\]|[_*].|(?P<end>;)|(?P<bare>.)')
 

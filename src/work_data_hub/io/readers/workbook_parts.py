@@ -22,7 +22,6 @@ from .number_formats import BUILT_IN, Shown, shown
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 # Index of a style, the `s` of a cell.
 Styles = Mapping[int, Shown]
-_SHARED_TEXTS = "xl/sharedStrings.xml"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -33,6 +32,15 @@ class Sheet:
     name: str
     part: str
     hidden: bool
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """One part that the workbook names. kind: worksheet, styles, sharedStrings ..."""
+
+    key: str
+    kind: str
+    part: str
 
 
 class Workbook:
@@ -48,6 +56,7 @@ class Workbook:
             raise FileUnreadable(
                 path, "is cut short or damaged; ask for it again, or copy it again"
             ) from None
+        self._relations = tuple(self._read_relations())
         self.sheets = tuple(self._read_sheets())
 
     def part(self, name: str) -> bytes:
@@ -69,8 +78,8 @@ class Workbook:
         calamine does not look at the checksums: of 300 files with one flipped bit it read 35 with
         other numbers in them.
         """
-        if _SHARED_TEXTS in self._zip.namelist():
-            self.part(_SHARED_TEXTS)
+        for name in self._parts_of("sharedStrings"):
+            self.part(name)
         return self.part(sheet.part)
 
     def sheet(self, sheet: int | str) -> Sheet:
@@ -85,35 +94,43 @@ class Workbook:
         raise FileUnreadable(self.path, f"has no sheet {sheet!r}; its visible sheets are: {there}")
 
     def _read_sheets(self) -> Iterator[Sheet]:
-        root = self._xml("xl/workbook.xml")
-        targets = {
-            relation.get("Id"): relation.get("Target", "")
-            for relation in self._xml("xl/_rels/workbook.xml.rels")
-            if relation.get("Type", "").endswith("/worksheet")
-        }
-        for element in root.iter():
+        parts = {r.key: r.part for r in self._relations if r.kind == "worksheet"}
+        for element in self._xml("xl/workbook.xml").iter():
             if not element.tag.endswith("}sheet"):
                 continue
-            relation = next((v for k, v in element.attrib.items() if k.endswith("}id")), None)
-            if relation not in targets:
+            key = next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
+            if key not in parts:
                 continue  # a chart sheet has no cells
+            hidden = element.get("state", "visible") != "visible"
+            yield Sheet(element.get("name", ""), parts[key], hidden)
+
+    def _read_relations(self) -> Iterator[_Relation]:
+        for element in self._xml("xl/_rels/workbook.xml.rels"):
             # Targets are relative to xl/, or absolute with a slash.
-            part = posixpath.normpath(posixpath.join("/xl", targets[relation])).lstrip("/")
-            yield Sheet(element.get("name", ""), part, element.get("state", "visible") != "visible")
+            target = posixpath.join("/xl", element.get("Target", ""))
+            yield _Relation(
+                key=element.get("Id", ""),
+                kind=element.get("Type", "").rpartition("/")[2],
+                part=posixpath.normpath(target).lstrip("/"),
+            )
+
+    def _parts_of(self, kind: str) -> list[str]:
+        return [relation.part for relation in self._relations if relation.kind == kind]
 
     @cached_property
     def styles(self) -> Styles:
         """The cell styles whose number format changes what a person reads."""
-        if "xl/styles.xml" not in self._zip.namelist():
+        part = next(iter(self._parts_of("styles")), None)
+        if part is None:
             return {}
-        root = self._xml("xl/styles.xml")
+        root = self._xml(part)
         codes = BUILT_IN | {
-            int(element.get("numFmtId", "0")): element.get("formatCode", "")
+            element.get("numFmtId", ""): element.get("formatCode", "")
             for element in root.iter()
             if element.tag.endswith("}numFmt")
         }
         cell_styles = next((e for e in root.iter() if e.tag.endswith("}cellXfs")), ())
-        formats = (codes.get(int(style.get("numFmtId", "0")), "") for style in cell_styles)
+        formats = (codes.get(style.get("numFmtId", ""), "") for style in cell_styles)
         found = {index: shown(code) for index, code in enumerate(formats)}
         return {index: how for index, how in found.items() if how is not None}
 
