@@ -49,7 +49,7 @@ class TakenMail:
     def _part(self, subtype: str) -> str:
         part = self.message.get_body((subtype,))
         assert part is not None
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
 
 
 class MailServer:

@@ -136,7 +136,7 @@ def _check_turns(notifications: list[Any]) -> None:
 
 
 Traffic.TestCase.settings = settings(
-    max_examples=300,
+    max_examples=40,
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.generate],

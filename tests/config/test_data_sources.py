@@ -40,7 +40,10 @@ def test_the_shipped_file_says_what_product_and_loader_rely_on() -> None:
     assert domain.sheet == 0
     assert domain.table == "trustee_performance"
     assert domain.pk == ("report_date", "plan_code", "company_code")
-    assert domain.required_columns == tuple("年 月 计划代码 公司代码 收益率 净值 规模".split())
+    assert domain.required_columns == (
+        *("年", "月", "计划代码", "公司代码"),
+        *("收益率", "净值", "规模"),
+    )
     assert domain.validation.max_refused_share == 0.5
     assert domain.discovery.excluded_directories == ("backup", "bak", "archive", "old", "temp")
     assert domain.discovery.ignored_names == ("~$*", ".*", "*.tmp", "*.part")

@@ -46,24 +46,56 @@ CRITICAL = {
     DataAlert.ROWS_REFUSED,
     DataAlert.LANDING_FOLDER_MISSING,
 }
+# What to do, in English and in Chinese.
 NEXT_STEP = {
-    DataAlert.ZERO_ROWS: "Ask the trustee for a filled workbook, and put it in the same place.",
-    DataAlert.TOO_FEW_ROWS: "Compare with last month's file; ask the trustee if rows are missing.",
-    DataAlert.MISSING_COLUMNS: "Ask the trustee for the usual columns, or add the new heading.",
-    DataAlert.STALE_FILE: "Ask the trustee for this month's file.",
-    DataAlert.UNREADABLE_FILE: "Open it in Excel; save it anew or ask the trustee for it again.",
-    DataAlert.ROWS_REFUSED: "See `wdh quarantine list`; mend the file or the rule.",
-    DataAlert.AMBIGUOUS_PERCENT: "Ask the trustee whether returns are percent or fractions.",
-    DataAlert.LANDING_FOLDER_MISSING: "Mount or create the folder, or set WDH_DATA_BASE_DIR.",
+    DataAlert.ZERO_ROWS: (
+        "Ask the trustee for a filled workbook, and put it in the same place.",
+        "请受托人提供有数据的工作簿，放到同一位置。",
+    ),
+    DataAlert.TOO_FEW_ROWS: (
+        "Compare with last month's file; ask the trustee if rows are missing.",
+        "与上月文件核对；如有缺行，请受托人补齐。",
+    ),
+    DataAlert.MISSING_COLUMNS: (
+        "Ask the trustee for the usual columns, or change required_columns in data_sources.yml.",
+        "请受托人按惯用列提供，或修改 data_sources.yml 的 required_columns。",
+    ),
+    DataAlert.STALE_FILE: (
+        "Ask the trustee for this month's file.",
+        "请受托人提供本月文件。",
+    ),
+    DataAlert.UNREADABLE_FILE: (
+        "Open it in Excel; save it anew or ask the trustee for it again.",
+        "用 Excel 打开并另存，或请受托人重新提供。",
+    ),
+    DataAlert.ROWS_REFUSED: (
+        "See `wdh quarantine list`; mend the file or the rule.",
+        "查看 `wdh quarantine list`；修正文件或规则。",
+    ),
+    DataAlert.AMBIGUOUS_PERCENT: (
+        "Ask the trustee whether returns are percent or fractions.",
+        "请受托人确认收益率是百分数还是小数。",
+    ),
+    DataAlert.LANDING_FOLDER_MISSING: (
+        "Mount or create the folder, or set WDH_DATA_BASE_DIR.",
+        "挂载或创建该文件夹，或设置 WDH_DATA_BASE_DIR。",
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a file."""
+    """One thing that is wrong with a file, in English and, where we worded it, in Chinese."""
 
     kind: DataAlert
     summary: str
+    summary_zh: str | None = None
+
+    def annotations(self) -> dict[str, str]:
+        """Chinese texts stand beside the English ones; the receiver's language chooses."""
+        step, step_zh = NEXT_STEP[self.kind]
+        texts = {"summary": self.summary, "next_step": step, "next_step_zh": step_zh}
+        return texts if self.summary_zh is None else texts | {"summary_zh": self.summary_zh}
 
 
 def alert_of(finding: Finding, *, domain: str, file: str, found_by: FoundBy) -> Alert:
@@ -78,7 +110,7 @@ def alert_of(finding: Finding, *, domain: str, file: str, found_by: FoundBy) -> 
             "file": file,
             "found_by": found_by.value,
         },
-        {"summary": finding.summary, "next_step": NEXT_STEP[kind]},
+        finding.annotations(),
         identity=identity,
     )
 
@@ -102,7 +134,7 @@ def landing_folder_missing(domain: str, err: LandingFolderMissing) -> Alert:
     kind = DataAlert.LANDING_FOLDER_MISSING
     return Alert(
         {"alertname": kind.value, "severity": Severity.CRITICAL.value, "domain": domain},
-        {"summary": str(err), "next_step": NEXT_STEP[kind]},
+        Finding(kind, str(err), f"数据文件夹 {err.folder} 不存在").annotations(),
     )
 
 

@@ -24,16 +24,22 @@ def findings_in(read: FilePlan | FileFailure, limits: Validation) -> list[Findin
         return [Finding(FAILURES[read.kind], read.error)]
     outcome, found = read.outcome, []
     if outcome.rows_in == 0:
-        found.append(Finding(DataAlert.ZERO_ROWS, "the sheet has a heading and no rows"))
+        found.append(
+            Finding(
+                DataAlert.ZERO_ROWS, "the sheet has a heading and no rows", "只有表头，没有数据行"
+            )
+        )
     elif outcome.rows_in < limits.min_rows:
         summary = f"{outcome.rows_in} rows; at least {limits.min_rows} are expected"
-        found.append(Finding(DataAlert.TOO_FEW_ROWS, summary))
+        summary_zh = f"只有 {outcome.rows_in} 行，至少应有 {limits.min_rows} 行"
+        found.append(Finding(DataAlert.TOO_FEW_ROWS, summary, summary_zh))
     if outcome.ambiguous_percent:
         summary = (
             "returns without % lie on both sides of 1: those above were read as percent, those "
             "within as fractions"
         )
-        found.append(Finding(DataAlert.AMBIGUOUS_PERCENT, summary))
+        summary_zh = "不带 % 的收益率有的大于 1，有的不大于 1：大于 1 的按百分数读，其余按小数读"
+        found.append(Finding(DataAlert.AMBIGUOUS_PERCENT, summary, summary_zh))
     return found
 
 

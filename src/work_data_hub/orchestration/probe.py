@@ -46,7 +46,8 @@ def stale(file: DiscoveredFile, source: DomainConfig, *, now_s: float) -> list[F
     if age_days <= limit:
         return []
     summary = f"the newest file is {age_days:.0f} days old; at most {limit} are expected"
-    return [Finding(DataAlert.STALE_FILE, summary)]
+    summary_zh = f"最新的文件是 {age_days:.0f} 天前的，最多应为 {limit} 天"
+    return [Finding(DataAlert.STALE_FILE, summary, summary_zh)]
 
 
 def planned_rows(plan: FilePlan, source: DomainConfig) -> int:

@@ -109,6 +109,8 @@ class EmailConfig(SinkConfig):
     @field_validator("headers")
     @classmethod
     def _are_headers(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if len({name.lower() for name in value}) < len(value):
+            raise ValueError("names a header twice")
         for name, text in value.items():
             if not _HEADER_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name of a header")

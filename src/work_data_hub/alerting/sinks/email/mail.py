@@ -57,7 +57,7 @@ def mail(
     made = EmailMessage(policy=_POLICY)
     made["Message-ID"] = own_id
     made["Date"] = at
-    ours = {
+    ours: dict[str, object] = {
         "Subject": message.title,
         "From": _address(sender),
         "To": tuple(map(_address, recipients)),
@@ -67,9 +67,9 @@ def mail(
     if message.status is Status.FIRING and message.severity is Severity.CRITICAL:
         ours["Importance"] = "high"
     given = {name.lower() for name in headers}
-    for name, value in (*ours.items(), *headers.items()):
-        if name in headers or name.lower() not in given:
-            made[name] = value
+    kept = {name: value for name, value in ours.items() if name.lower() not in given}
+    for name, value in {**kept, **headers}.items():
+        made[name] = value
     if thread is not None:
         made["In-Reply-To"] = thread
         made["References"] = thread
@@ -116,9 +116,9 @@ def _text_lines(message: Message) -> Iterator[str]:
     for field in first.fields:
         yield f"{field.name}{words.colon}{field.value}"
     for section in first.sections:
-        yield from ("", f"{section.title}{words.colon}", cut(section, words))
+        yield from ("", f"{section.title}{words.colon.strip()}", cut(section, words))
     if message.others:
-        yield from ("", f"{words.others}{words.colon}")
+        yield from ("", f"{words.others}{words.colon.strip()}")
         for other in message.others:
             yield f"- {other.text}" + (f" <{other.link.url}>" if other.link else "")
         if message.more:
