@@ -1,23 +1,49 @@
-"""The conventional way: pandas with openpyxl, a pydantic model for each row, rows by executemany
-(SQLite) or psycopg2's execute_values (PostgreSQL)."""
+"""The conventional way: pandas with openpyxl, pydantic models row by row, rows by executemany
+(SQLite) or psycopg2's execute_values (PostgreSQL).
+
+It keeps the product's rules for records, as its table shows; it keeps no ledger and no quarantine.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import unicodedata
+from collections import Counter
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from math import isnan
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-PLACEHOLDERS = {"", "-", "N/A", "无", "暂无", "null"}
-PAGE_ROWS = 1_000
+PLACEHOLDERS = {"", "-", "n/a", "无", "暂无", "null"}
+
+
+class RawRow(BaseModel):
+    """A row as it lies in the sheet: every cell as plain text, None for a placeholder."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    year: str | None = Field(alias="年")
+    month: str | None = Field(alias="月")
+    plan_code: str | None = Field(alias="计划代码")
+    company_code: str | None = Field(alias="公司代码")
+    return_rate: str | None = Field(alias="收益率")
+    net_asset_value: str | None = Field(alias="净值")
+    fund_scale: str | None = Field(alias="规模")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> str | None:
+        if value is None or (isinstance(value, float) and isnan(value)):  # pandas: an empty cell
+            return None
+        text = unicodedata.normalize("NFKC", str(value)).strip()
+        return None if text.lower() in PLACEHOLDERS else text
 
 
 class Record(BaseModel):
-    """One row, checked and cleaned field by field, by the rules of the product."""
+    """A row as it is loaded."""
 
     report_date: date
     plan_code: str = Field(max_length=50, pattern=r"^[A-Z0-9.]+$")
@@ -28,7 +54,7 @@ class Record(BaseModel):
     data_source: str
     processed_at: str
     has_performance_data: bool = False
-    validation_warnings: str = ""
+    validation_warnings: list[str] = []
 
     @field_validator("report_date")
     @classmethod
@@ -39,24 +65,32 @@ class Record(BaseModel):
 
     @field_validator("plan_code", "company_code", mode="before")
     @classmethod
-    def _plain_code(cls, value: Any) -> str:
-        text = unicodedata.normalize("NFKC", str(value)).upper()
-        return text.replace("-", "").replace("_", "").replace(" ", "")
+    def _plain_code(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return value.upper().replace("-", "").replace("_", "").replace(" ", "")
 
     @field_validator("return_rate", mode="before")
     @classmethod
-    def _rate(cls, value: Any) -> Decimal | None:
-        return _rounded(value, "0.000001", percent=True)
+    def _rate(cls, value: str | None) -> Decimal | None:
+        number = _number(value)
+        if number is None or value is None:
+            return None
+        if value.endswith("%") or abs(number) > 1:
+            number /= 100
+        return number.quantize(Decimal("0.000001"), ROUND_HALF_UP)
 
     @field_validator("net_asset_value", mode="before")
     @classmethod
-    def _value(cls, value: Any) -> Decimal | None:
-        return _rounded(value, "0.0001")
+    def _value(cls, value: str | None) -> Decimal | None:
+        number = _number(value)
+        return None if number is None else number.quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
     @field_validator("fund_scale", mode="before")
     @classmethod
-    def _scale(cls, value: Any) -> Decimal | None:
-        return _rounded(value, "0.01")
+    def _scale(cls, value: str | None) -> Decimal | None:
+        number = _number(value)
+        return None if number is None else number.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
     @model_validator(mode="after")
     def _has_any(self) -> Self:
@@ -65,39 +99,50 @@ class Record(BaseModel):
         return self
 
 
-def _rounded(value: Any, places: str, *, percent: bool = False) -> Decimal | None:
-    text = unicodedata.normalize("NFKC", str(value)).strip().replace(",", "").lstrip("¥")
-    if text in PLACEHOLDERS:
+def _number(text: str | None) -> Decimal | None:
+    if text is None:
         return None
-    number = Decimal(text.rstrip("%"))
-    if percent and (text.endswith("%") or abs(number) > 1):
-        number /= 100
-    return number.quantize(Decimal(places), ROUND_HALF_UP)
+    try:
+        return Decimal(text.replace(",", "").lstrip("¥$").rstrip("%"))
+    except InvalidOperation:
+        raise ValueError("not a number") from None
 
 
 def conventional_load(workbook: Path, url: str, table: str) -> None:
     """Delete the rows that have the workbook's keys and insert its own, in one transaction."""
-    import pandas as pd
-
-    frame = pd.read_excel(workbook, engine="openpyxl")
-    now = datetime.now(UTC).isoformat()
-    records = []
-    for row in frame.to_dict("records"):
-        record = Record(
-            report_date=date(int(row["年"]), int(row["月"]), 1),
-            plan_code=row["计划代码"],
-            company_code=row["公司代码"],
-            return_rate=row["收益率"],
-            net_asset_value=row["净值"],
-            fund_scale=row["规模"],
-            data_source=workbook.name,
-            processed_at=now,
-        )
-        records.append(tuple(record.model_dump().values()))
+    records = _records(workbook)
     if url.startswith("sqlite"):
         _into_sqlite(records, url.removeprefix("sqlite:///"), table)
     else:
         _into_postgres(records, url, table)
+
+
+def _records(workbook: Path) -> list[tuple[Any, ...]]:
+    import pandas as pd
+
+    frame = pd.read_excel(workbook, engine="openpyxl", dtype={"计划代码": str, "公司代码": str})
+    now = datetime.now(UTC).isoformat()
+    records = []
+    for cells in frame.to_dict("records"):
+        try:
+            raw = RawRow.model_validate(cells)
+            record = Record.model_validate(
+                {
+                    **raw.model_dump(exclude={"year", "month"}),
+                    "report_date": date(int(raw.year or 0), int(raw.month or 0), 1),
+                    "data_source": workbook.name,
+                    "processed_at": now,
+                }
+            )
+        except (ValidationError, ValueError):
+            continue
+        records.append(record)
+    keys = Counter((r.report_date, r.plan_code, r.company_code) for r in records)
+    return [
+        (*record.model_dump(exclude={"validation_warnings"}).values(), "")
+        for record in records
+        if keys[record.report_date, record.plan_code, record.company_code] == 1
+    ]
 
 
 def _into_sqlite(records: list[tuple[Any, ...]], database: str, table: str) -> None:
@@ -127,8 +172,6 @@ def _into_postgres(records: list[tuple[Any, ...]], url: str, table: str) -> None
             f"DELETE FROM {table} AS t USING (VALUES %s) AS k (a, b, c)"
             " WHERE t.report_date = k.a AND t.plan_code = k.b AND t.company_code = k.c",
             [record[:3] for record in records],
-            page_size=PAGE_ROWS,
         )
-        insertion = f"INSERT INTO {table} VALUES %s"
-        execute_values(cursor, insertion, records, page_size=PAGE_ROWS)
+        execute_values(cursor, f"INSERT INTO {table} VALUES %s", records)
     connection.close()

@@ -55,7 +55,6 @@ def _into_sqlite(frame: pl.DataFrame, database: str, table: str) -> None:
     rows = frame.with_columns(pl.col("report_date").dt.to_string("%Y-%m-%d"))
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
     with connection:
         connection.execute(f"DELETE FROM {table}")
         marks = ",".join("?" * frame.width)

@@ -6,8 +6,8 @@ sentence a fault: `alerts.yml:12: route.receiver: ...`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from yaml.reader import ReaderError
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
+
+_TEXT = "tag:yaml.org,2002:str"
 
 Key = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -48,11 +50,15 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: plain data, and the line of every key."""
+    """A parsed file: plain data, and the line of every key.
+
+    texts: what was written where the data holds a number, a truth value, a date or nothing.
+    """
 
     path: Path
     data: Any
     lines: dict[Key, int]
+    texts: dict[Key, str] = field(default_factory=dict)
 
     def line_of(self, key: Iterable[str | int]) -> int | None:
         """The line of the key, or of its nearest parent that is written down."""
@@ -79,12 +85,13 @@ def dotted(key: Iterable[str | int]) -> str:
 def read(path: Path) -> Document:
     """The file as plain data. Raises ConfigError, also when it is missing or too large."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise ConfigError(
-                path, [Fault(None, "", f"{size} bytes; at most {MAX_BYTES} are read")]
+                path, [Fault(None, "", f"is too large, of its bytes at most {MAX_BYTES} are read")]
             )
-        text = path.read_text(encoding="utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigError(path, [Fault(None, "", "is not UTF-8 text")]) from None
     except OSError as err:
@@ -95,89 +102,131 @@ def read(path: Path) -> Document:
 
 def parse(text: str, path: Path) -> Document:
     """As `read`, from text already in hand."""
-    lines: dict[Key, int] = {}
+    # libyaml reads a file of the largest size in a second; without it, it takes ten.
+    loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = None
     try:
-        _refuse_aliases(text, path)
-        loader = yaml.SafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            data = None if node is None else _plain(loader, node, (), lines, path)
-        finally:
-            loader.dispose()
+        loader = loader_type(text)
+        reading = _Reading(loader, path)
+        return Document(path, reading.document(), reading.lines, reading.texts)
     except ReaderError as err:
-        fault = Fault(text.count("\n", 0, err.position) + 1, "", f"is not YAML: {err.reason}")
+        fault = Fault(_line_of_position(text, err), "", f"is not YAML: {err.reason}")
         raise ConfigError(path, [fault]) from None
+    except UnicodeEncodeError:
+        raise ConfigError(path, [Fault(None, "", "is not UTF-8 text")]) from None
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None) or getattr(err, "context_mark", None)
         problem = getattr(err, "problem", None) or str(err)
         line = None if mark is None else mark.line + 1
         raise ConfigError(path, [Fault(line, "", f"is not YAML: {problem}")]) from None
-    return Document(path, data, lines)
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
-def _refuse_aliases(text: str, path: Path) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+def _line_of_position(text: str, err: ReaderError) -> int:
+    # libyaml counts bytes, PyYAML characters; no line ends within a character.
+    before = text.encode()[: err.position] if err.encoding == "utf-8" else text[: err.position]
+    return len(before.splitlines()) or 1
+
+
+class _Reading:
+    """One pass over the parser's events, so that a fault ends it where it stands."""
+
+    def __init__(self, loader: Any, path: Path) -> None:
+        self._loader = loader
+        self._path = path
+        self.lines: dict[Key, int] = {}
+        self.texts: dict[Key, str] = {}
+
+    def document(self) -> Any:
+        """The data of the one document; None when there is none."""
+        data = None
+        while not isinstance(event := self._next(), yaml.StreamEndEvent):
+            if isinstance(event, yaml.DocumentStartEvent) and () in self.lines:
+                raise self._fault(event, (), "is not YAML: a second document begins")
+            if not isinstance(
+                event, (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.DocumentEndEvent)
+            ):
+                data = self._value(event, ())
+        return data
+
+    def _next(self) -> Any:
+        return self._loader.get_event()
+
+    def _fault(self, event: Any, key: Key, problem: str) -> ConfigError:
         line = event.start_mark.line + 1 if event.start_mark else None
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigError(
-                path, [Fault(line, "", "aliases and anchors are not read; write it out")]
-            )
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ConfigError(path, [Fault(line, "", f"nested deeper than {MAX_DEPTH} levels")])
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+        return ConfigError(self._path, [Fault(line, dotted(key), problem)])
+
+    def _value(self, event: Any, key: Key) -> Any:
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            raise self._fault(event, (), "aliases and anchors are not read; write it out")
+        self.lines.setdefault(key, event.start_mark.line + 1)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, key)
+        if len(key) >= MAX_DEPTH:
+            raise self._fault(event, (), f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._list(key)
+        return self._mapping(key)
+
+    def _list(self, key: Key) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*key, len(items))))
+        return items
+
+    def _mapping(self, key: Key) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            is_text = isinstance(event, yaml.ScalarEvent) and not event.anchor
+            if not is_text or event.value == "<<":
+                if getattr(event, "anchor", None):
+                    raise self._fault(event, (), "aliases and anchors are not read; write it out")
+                raise self._fault(event, key, "a key must be plain text")
+            child = (*key, event.value)
+            if event.value in mapping:
+                raise self._fault(event, child, f"stands twice, first in line {self.lines[child]}")
+            self.lines[child] = event.start_mark.line + 1
+            mapping[event.value] = self._value(self._next(), child)
+        return mapping
+
+    def _scalar(self, event: Any, key: Key) -> Any:
+        """One value. 2024-13-45 looks like a date to YAML and is none."""
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        if tag == _TEXT:
+            return event.value
+        self.texts[key] = event.value
+        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        try:
+            return self._loader.construct_object(node)
+        except (ValueError, OverflowError) as err:
+            raise self._fault(event, key, f"{err}; put text in quotes") from None
 
 
-def _plain(
-    loader: yaml.SafeLoader, node: yaml.Node, key: Key, lines: dict[Key, int], path: Path
-) -> Any:
-    lines.setdefault(key, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(loader, item, (*key, i), lines, path) for i, item in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
-        return _scalar(loader, node, key, path)
-    mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        name = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-        line = key_node.start_mark.line + 1
-        if name is None or name == "<<":
-            raise ConfigError(path, [Fault(line, dotted(key), "a key must be plain text")])
-        child = (*key, name)
-        if name in mapping:
-            first = lines[child]
-            raise ConfigError(
-                path, [Fault(line, dotted(child), f"stands twice, first in line {first}")]
-            )
-        lines[child] = line
-        mapping[name] = _plain(loader, value_node, child, lines, path)
-    return mapping
-
-
-def _scalar(loader: yaml.SafeLoader, node: yaml.Node, key: Key, path: Path) -> Any:
-    """One value. 2024-13-45 looks like a date to YAML and is none."""
-    try:
-        return loader.construct_object(node)
-    except (ValueError, OverflowError) as err:
-        fault = Fault(node.start_mark.line + 1, dotted(key), f"{err}; put text in quotes")
-        raise ConfigError(path, [fault]) from None
-
-
-def validate(document: Document, model: type[Model], *, data: Any = None) -> Model:
+def validate(
+    document: Document,
+    model: type[Model],
+    *,
+    data: Any = None,
+    written_at: Mapping[Key, Key] | None = None,
+) -> Model:
     """The document as a pydantic model. Raises ConfigError with every fault, values left out.
 
     data: what to validate in place of the document's own (interpolated, say), of the same shape.
+    written_at: for a key that was filled in, the key it was taken from.
     """
     try:
         return model.model_validate(document.data if data is None else data)
     except ValidationError as err:
-        faults = [_fault(document, fault) for fault in err.errors(include_input=False)]
+        found = err.errors(include_input=False)
+        faults = [_fault(document, fault, written_at or {}) for fault in found]
         raise ConfigError(document.path, faults) from None
 
 
-def _fault(document: Document, error: Any) -> Fault:
+def _fault(document: Document, error: Any, written_at: Mapping[Key, Key]) -> Fault:
     problem = {
         "extra_forbidden": "is not known here",
         "missing": "is missing",
@@ -185,6 +234,10 @@ def _fault(document: Document, error: Any) -> Fault:
         "model_type": "must be keys and their values",
     }.get(error["type"], error["msg"].removeprefix("Value error, "))
     key = tuple(error["loc"])
+    for length in range(len(key), 0, -1):
+        if key[:length] in written_at:
+            key = (*written_at[key[:length]], *key[length:])
+            break
     if error["type"] != "missing":
         # pydantic adds names of its own, such as the member of a union that was tried.
         while key and key not in document.lines:

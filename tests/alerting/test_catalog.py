@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from work_data_hub.alerting.catalog import kinds
+from work_data_hub.alerting.catalog import built_in, kinds
 from work_data_hub.alerting.sinks.slack import SlackConfig
 
 HOOK = SecretStr("https://hooks.slack.com/services/T0/B0/secret-of-a-hook")
@@ -16,13 +16,16 @@ TOKEN = SecretStr("xoxb-secret-of-a-bot")
 
 
 def test_a_kind_is_found_by_its_name() -> None:
-    assert {name: kind.name for name, kind in kinds().items()} == {"log": "log", "slack": "slack"}
+    assert list(built_in()) == ["email", "log", "prometheus", "slack", "webhook"]
+    assert all(name == kind.name for name, kind in kinds().items())
+    assert built_in().items() <= kinds().items()
 
 
 def test_knowing_the_kinds_loads_neither_requests_nor_a_template_engine() -> None:
     code = (
         "import sys; from work_data_hub.alerting import catalog, redact, render; catalog.kinds();"
-        "print([m for m in ('requests', 'urllib3', 'jinja2', 'sqlalchemy') if m in sys.modules])"
+        "print([m for m in ('requests', 'urllib3', 'jinja2', 'sqlalchemy', 'smtplib')"
+        " if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

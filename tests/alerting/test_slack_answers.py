@@ -117,7 +117,7 @@ def test_a_word_of_a_webhook_has_one_reason(
         (403, Reason.UNAUTHORIZED),
         (404, Reason.NOT_FOUND),
         (405, Reason.MISCONFIGURED),
-        (410, Reason.NOT_FOUND),
+        (410, Reason.GONE),
         (400, Reason.REJECTED),
         (413, Reason.REJECTED),
         (Fault.HTML, Reason.MISCONFIGURED),
@@ -173,7 +173,7 @@ def test_an_unknown_channel_and_an_unknown_webhook_are_not_found(slack: SlackSer
 
 def test_every_known_code_has_exactly_one_reason() -> None:
     assert len(REASON_OF) > 60
-    assert set(REASON_OF.values()) == set(Reason) - {Reason.TIMEOUT, Reason.INTERNAL}
+    assert set(REASON_OF.values()) == set(Reason) - {Reason.TIMEOUT, Reason.INTERNAL, Reason.GONE}
 
 
 def test_a_code_is_shown_cut_and_redacted() -> None:

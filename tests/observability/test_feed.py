@@ -297,6 +297,7 @@ def test_a_failure_held_for_hours_is_still_held_after_events_were_deleted(
 ) -> None:
     instance = retrying_instance
     first = failed_at(instance, NOW)
+    advanced(instance, router)
     retry = create_run(instance, nightly, **a_retry_of(first))
     instance.add_run_tags(first, {"dagster/auto_retry_run_id": retry.run_id})
     later = failed_at(instance, NOW + 3 * HOUR, purposeful, tags={"dagster/max_retries": "0"})
@@ -305,6 +306,19 @@ def test_a_failure_held_for_hours_is_still_held_after_events_were_deleted(
     assert advanced(instance, router, now=NOW + 3 * HOUR).held == 1
     report(instance, retry, DagsterEventType.RUN_CANCELED, at=NOW + 4 * HOUR)
     assert advanced(instance, router, now=NOW + 4 * HOUR).told == 1
+
+
+def test_a_held_failure_that_is_read_again_is_held_once(
+    retrying_instance: DagsterInstance, router: AlertRouter
+) -> None:
+    instance = retrying_instance
+    advanced(instance, router)
+    failed_at(instance, NOW)
+    later = failed_at(instance, NOW, purposeful, tags={"dagster/max_retries": "0"})
+    assert advanced(instance, router).held == 1
+    instance.delete_run(later)
+    assert advanced(instance, router).held == 1
+    assert advanced(instance, router, now=NOW + HOUR).told == 1
 
 
 def test_a_cursor_of_garbage_starts_an_hour_ago(

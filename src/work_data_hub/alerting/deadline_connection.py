@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from .dialing import dial
 from .sink import Deadline
 
 
@@ -66,21 +67,13 @@ class _Connection(HTTPConnection):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
-        addresses = _addresses(self, self._dns_host, self.port or self.default_port)
-        last: OSError = OSError("no address")
-        for place, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # A dead address leaves time for the next one.
-                sock.settimeout(exchange.left_s() / (len(addresses) - place))
-                sock.connect(address)
-                sock.settimeout(exchange.left_s())
-                return sock
-            except OSError as err:
-                sock.close()
-                last = err
-        raise NewConnectionError(self, type(last).__name__) from None
+        deadline = exchange.deadline or Deadline(0)
+        try:
+            return dial(self._dns_host, self.port or self.default_port, deadline=deadline)
+        except socket.gaierror as err:
+            raise NameResolutionError(self._dns_host, self, err) from None
+        except OSError as err:
+            raise NewConnectionError(self, type(err).__name__) from None
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -108,31 +101,3 @@ class DeadlineAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-
-def _addresses(connection: HTTPConnection, host: str, port: int) -> list[Any]:
-    """getaddrinfo within the deadline. The system's resolver has none: it gets a thread, which
-    ends by itself when the resolver gives up.
-    """
-    try:
-        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        pass
-    found: list[Any] = []
-    failed: list[socket.gaierror] = []
-
-    def resolve() -> None:
-        try:
-            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
-        except socket.gaierror as err:
-            failed.append(err)
-        except (OSError, UnicodeError):
-            failed.append(socket.gaierror("not a host name"))
-
-    thread = threading.Thread(target=resolve, name="resolve", daemon=True)
-    thread.start()
-    thread.join(exchange.left_s())
-    if failed or not found:
-        reason = failed[0] if failed else socket.gaierror("no answer in time")
-        raise NameResolutionError(host, connection, reason) from None
-    return found

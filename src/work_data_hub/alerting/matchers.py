@@ -1,6 +1,7 @@
 """Matchers in Alertmanager's notation: `severity="critical"`, `job=~"trustee_.*"`, `team!=data`.
 
-https://prometheus.io/docs/alerting/latest/configuration/#matcher
+The grammar is that of Alertmanager 0.25, with its tolerance: tests/alerting/test_amtool.py holds
+it against the real one. https://prometheus.io/docs/alerting/0.25/configuration/#matcher
 """
 
 from __future__ import annotations
@@ -10,13 +11,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 Labels = Mapping[str, str]
 
-_NAME = r'[^\s{}!=~,\\"\'`]+|"(?:[^"\\]|\\.)*"'
-_VALUE = r'"(?:[^"\\]|\\.)*"|[^\s{}!=~,\\"\'`]*'
-_MATCHER = re.compile(rf"\s*(?P<name>{_NAME})\s*(?P<op>=~|!~|!=|=)\s*(?P<value>{_VALUE})\s*")
-_ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+# A label that can be grouped by or compared; only a matcher may name one with a colon.
+LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+# Go's \s, which is narrower than Python's.
+_SPACE = r"[\t\n\f\r ]*"
+_MATCHER = re.compile(
+    rf"{_SPACE}(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*){_SPACE}(?P<op>=~|=|!=|!~){_SPACE}"
+    rf"(?P<value>(?s:.*?)){_SPACE}"
+)
+# Go's unicode.IsSpace, again not Python's.
+_WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+# One byte, which RE2 knows in C++ and not in Go. Two backslashes before it are one for itself.
+_ONE_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
 
 
 class Op(StrEnum):
@@ -24,6 +37,10 @@ class Op(StrEnum):
     NOT_EQUAL = "!="
     REGEX = "=~"
     NOT_REGEX = "!~"
+
+    @property
+    def is_regex(self) -> bool:
+        return self in (Op.REGEX, Op.NOT_REGEX)
 
 
 @dataclass(frozen=True)
@@ -35,17 +52,32 @@ class Matcher:
     value: str
 
     @cached_property
-    def _regex(self) -> re.Pattern[str]:
-        return re.compile(self.value)
+    def _regex(self) -> Any:
+        return compiled(self.value)
 
     def matches(self, labels: Labels) -> bool:
         value = labels.get(self.name, "")
-        if self.op in (Op.EQUAL, Op.NOT_EQUAL):
-            return (value == self.value) is (self.op is Op.EQUAL)
-        return (self._regex.fullmatch(value) is not None) is (self.op is Op.REGEX)
+        if self.op.is_regex:
+            return (self._regex.search(value) is not None) is (self.op is Op.REGEX)
+        return (value == self.value) is (self.op is Op.EQUAL)
 
     def __str__(self) -> str:
         return f"{self.name}{self.op}{quoted(self.value)}"
+
+
+def compiled(pattern: str) -> Any:
+    """The RE2 expression, anchored as Alertmanager's. Raises ValueError that says what is wrong."""
+    import re2  # type: ignore[import-untyped]
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        if _ONE_BYTE.search(pattern):
+            raise ValueError(f"{pattern!r} is no regular expression: invalid escape sequence \\C")
+        return re2.compile(f"^(?:{pattern})$", options)
+    except re2.error as err:
+        why = err.args[0].decode(errors="replace") if err.args else "it cannot be read"
+        raise ValueError(f"{pattern!r} is no regular expression (RE2): {why}") from None
 
 
 def quoted(value: str) -> str:
@@ -58,42 +90,78 @@ def all_match(matchers: Iterable[Matcher], labels: Labels) -> bool:
     return all(matcher.matches(labels) for matcher in matchers)
 
 
+def in_order(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
+    """By name, value and operator, however they were written: a route is named by its matchers."""
+    ops = list(Op)
+    return tuple(sorted(matchers, key=lambda m: (m.name, m.value, ops.index(m.op))))
+
+
+def text_of(matchers: Iterable[Matcher]) -> str:
+    """`{a="b",c=~"d"}`"""
+    return "{" + ",".join(map(str, matchers)) + "}"
+
+
 def parse(text: str) -> tuple[Matcher, ...]:
-    """`{a="b", c=~"d"}`, the braces optional. Raises ValueError that says where it stops."""
-    inner = text.strip()
-    if inner.startswith("{") and inner.endswith("}"):
-        inner = inner[1:-1]
-    found = []
-    position = 0
-    while position < len(inner):
-        match = _MATCHER.match(inner, position)
-        if match is None:
-            raise ValueError(
-                f"{text!r} is not a matcher at {inner[position:][:20]!r};"
-                ' write it like severity="critical" or job=~"trustee_.*"'
-            )
-        found.append(_matcher(match, text))
-        position = match.end()
-        if position < len(inner):
-            if inner[position] != ",":
-                raise ValueError(f"{text!r}: a comma is missing before {inner[position:][:20]!r}")
-            position += 1
-    if not found:
-        raise ValueError(f"{text!r} holds no matcher")
-    return tuple(found)
+    """`{a="b", c=~"d"}`; either brace may be missing, and a comma may end it. Empty for none.
+
+    Raises ValueError that names the part which is not a matcher.
+    """
+    return tuple(parse_one(part) for part in _parts(text.removeprefix("{").removesuffix("}")))
 
 
-def _matcher(match: re.Match[str], text: str) -> Matcher:
-    matcher = Matcher(_unquoted(match["name"]), Op(match["op"]), _unquoted(match["value"]))
-    if matcher.op in (Op.REGEX, Op.NOT_REGEX):
-        try:
-            re.compile(matcher.value)
-        except re.error as err:
-            raise ValueError(f"{text!r}: not a regular expression: {err}") from None
+def _parts(text: str) -> list[str]:
+    """Cut at the commas outside quotes; a backslash keeps a quote from counting as one."""
+    parts = [""]
+    in_quotes = escaped = False
+    for char in text:
+        if char == "," and not in_quotes:
+            parts.append("")
+            continue
+        if char == '"':
+            in_quotes ^= not escaped
+            escaped = False
+        elif char == "\\":
+            escaped = not escaped
+        elif char != ",":
+            escaped = False
+        parts[-1] += char
+    last = parts.pop().strip(_WHITE)
+    return [*parts, last] if last else parts
+
+
+def parse_one(text: str) -> Matcher:
+    """`name op value`, the value in double quotes or without. Raises ValueError."""
+    match = _MATCHER.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"{text!r} is not a matcher; write it like severity=\"critical\" or job=~\"daily_.*\""
+        )
+    matcher = Matcher(match["name"], Op(match["op"]), _unquoted(match["value"], text))
+    if matcher.op.is_regex:
+        compiled(matcher.value)
     return matcher
 
 
-def _unquoted(text: str) -> str:
-    if not text.startswith('"'):
-        return text
-    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), text[1:-1])
+def _unquoted(raw: str, text: str) -> str:
+    """\\n, \\" and \\\\ are read; any other backslash stands for itself, as OpenMetrics has it."""
+    is_quoted = raw.startswith('"')
+    rest = raw.removeprefix('"')
+    value = ""
+    escaped = False
+    for i, char in enumerate(rest):
+        is_last = i == len(rest) - 1
+        if escaped:
+            value += {"n": "\n", '"': '"', "\\": "\\"}.get(char, f"\\{char}")
+            escaped = False
+        elif char == "\\" and not is_last:
+            escaped = True
+        elif char != '"':
+            value += char
+        elif is_quoted and is_last:
+            return value
+        else:
+            break
+    else:
+        if not is_quoted:
+            return value
+    raise ValueError(f"{text!r}: a double quote is missing, or stands within the value without \\")

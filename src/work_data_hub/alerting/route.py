@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from .matchers import Labels, Matcher, all_match, quoted
 
-# group_by: ['...'] groups by every label, so each alert stands alone.
-EVERY_LABEL = "..."
-
 
 @dataclass(frozen=True)
 class Route:
@@ -17,6 +14,7 @@ class Route:
 
     id: names the node over restarts, as Alertmanager's: `{}/{severity="critical"}/0`.
     group_by: label names, or None for every label.
+    mute_time_intervals, active_time_intervals: names; a route has its own and inherits none.
     """
 
     id: str
@@ -28,6 +26,8 @@ class Route:
     matchers: tuple[Matcher, ...] = ()
     continue_: bool = False
     routes: tuple[Route, ...] = ()
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
 
     def matches(self, labels: Labels) -> bool:
         return all_match(self.matchers, labels)
@@ -39,9 +39,9 @@ class Route:
             yield from child.walk()
 
     def group_labels(self, labels: Labels) -> Mapping[str, str]:
-        """The labels, by name, that make this alert's group here."""
+        """The labels, by name, that make this alert's group here. One without a value is none."""
         names = labels if self.group_by is None else self.group_by
-        return {name: labels[name] for name in sorted(names) if name in labels}
+        return {name: labels[name] for name in sorted(names) if labels.get(name)}
 
     def group_key(self, labels: Labels) -> str:
         """Names the group over restarts: `{}:{alertname="RunFailed", job="daily"}`."""

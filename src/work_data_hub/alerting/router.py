@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from .store.store import Store
 
 PUBLISHED_AT_ONCE = 500
-# Between two looks at what another process may be about to finish.
 _SHORTEST_WAIT_S = 0.05
+# Where something is due that this process cannot have: another one is at it, or a sink hangs.
+_IDLE_WAIT_S = 1.0
 
 
 class AlertRouter:
@@ -183,7 +184,8 @@ class AlertRouter:
             due_at = self.next_due()
             if due_at is None or due_at.timestamp() >= ends_at or self._now() >= ends_at:
                 return delivered
-            self._sleep(max(due_at.timestamp() - self._now(), _SHORTEST_WAIT_S))
+            idle_s = _SHORTEST_WAIT_S if done.attempted else _IDLE_WAIT_S
+            self._sleep(max(due_at.timestamp() - self._now(), idle_s))
 
     def next_due(self) -> datetime | None:
         """When there is something to tell: now, later, or None for nothing to come."""

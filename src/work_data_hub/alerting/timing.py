@@ -51,7 +51,7 @@ def seconds_of(duration: str) -> float:
         return 0.0
     if not duration or match is None:
         raise ValueError(f"{duration!r} is not a duration; write it like 30s, 5m or 1h30m")
-    return sum(int(count) * _UNITS_S[unit] for unit, count in match.groupdict("0").items())
+    return _within_range(sum(int(n) * _UNITS_S[unit] for unit, n in match.groupdict("0").items()))
 
 
 def first_flush(*, started_at: float, received_at: float, group_wait_s: float) -> float:
@@ -75,5 +75,5 @@ def wait_after_failure(
     jitter: Callable[[], float] = random.random,
 ) -> float:
     """Seconds to wait after so many failures in a row: doubling, the upper half of it random."""
-    full = min(longest_s, RETRY_FIRST_S * 2 ** min(failures - 1, 30))
+    full = min(longest_s, math.ldexp(RETRY_FIRST_S, min(failures - 1, 30)))
     return full / 2 + full / 2 * jitter()

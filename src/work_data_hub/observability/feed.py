@@ -58,7 +58,9 @@ def advance(
     stored = router.store.get_cursor(cursor)
     position = _position(instance, stored, now=now)
     round_ = _Round(instance, router, now)
-    changes = dagster_api.failures_by_id(instance, position.held)
+    # Those above the position, after going back, come with the log.
+    held = [event_id for event_id in position.held if event_id <= position.event_id]
+    changes = dagster_api.failures_by_id(instance, held)
     while True:
         fresh, behind = dagster_api.changes_after(instance, position.event_id, limit=batch)
         round_.tell([*changes, *fresh])

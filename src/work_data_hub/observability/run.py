@@ -41,7 +41,10 @@ class StepFailure:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended. last_words: what Dagster's engine said between the last step's begin and the failure."""
+    """How a run ended.
+
+    last_words: what Dagster's engine said last between the begin of the last step and the failure.
+    """
 
     step: StepFailure | None
     last_words: str

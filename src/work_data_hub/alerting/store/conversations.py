@@ -224,7 +224,7 @@ _PROGRESS = (
         not_before=0.0,
         lease_until=0.0,
         due_at=case(
-            (_c.dirty >= bindparam("claimed_dirty"), bindparam("new_due_at")),
+            (_c.dirty == bindparam("claimed_dirty"), bindparam("new_due_at")),
             else_=bindparam("due_if_changed"),
         ),
     )

@@ -110,7 +110,7 @@ class Database:
         try:
             yield
         except DBAPIError as err:
-            raise StoreUnavailable(f"{self.name}: {err.orig}") from err
+            raise StoreUnavailable(f"{self.name}: {_advised(str(err.orig))}") from err
         except PoolTimeout:
             raise StoreUnavailable(f"{self.name}: too many threads write at once") from None
         except OSError as err:
@@ -121,6 +121,23 @@ def _sqlite_path(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
+
+
+# What to do about what SQLite says. https://sqlite.org/rescode.html
+_ADVICE = {
+    "database is locked": f"another process has been writing for {BUSY_TIMEOUT_S:g} s",
+    "readonly database": "let this user write the file and its directory",
+    "unable to open database file": "let this user write its directory",
+    "disk is full": "make room on its disk",
+    "disk I/O error": "look at its disk",
+    "not a database": "move it away, and a new one is made",
+    "malformed": "move it away, and a new one is made",
+}
+
+
+def _advised(problem: str) -> str:
+    advice = next((todo for said, todo in _ADVICE.items() if said in problem), None)
+    return f"{problem} ({advice})" if advice else problem
 
 
 def _begin(connection: Connection) -> None:

@@ -79,7 +79,7 @@ def resolve(
 ) -> int:
     """Closes every open incident that carries these labels; gives how many.
 
-    at: when it was over; what fired later stays open. None: now, whatever has fired.
+    labels: one with an empty value is carried by what has no such label. at: when it was over; what fired later stays open. None: now, whatever has fired.
     """
     if not _is_new(connection, event_key, now):
         return 0
@@ -93,8 +93,7 @@ def resolve(
         firing = firing.where(incidents.c.alertname == name)
     if at is not None:
         firing = firing.where(incidents.c.fired_at <= over_at)
-    wanted = labels.items()
-    ids = [id_ for id_, has in connection.execute(firing) if wanted <= json.loads(has).items()]
+    ids = [id_ for id_, has in connection.execute(firing) if _carries(json.loads(has), labels)]
     if ids:
         connection.execute(
             update(incidents)
@@ -166,8 +165,12 @@ def _is_new(connection: Connection, event_key: str | None, now: float) -> bool:
 def _resolved_after(connection: Connection, labels: Mapping[str, str], at: float) -> float | None:
     """When what fired at `at` was over: the first known resolution of these labels after it."""
     found = connection.execute(_LATER_RESOLUTIONS, {"alertname": labels[ALERTNAME], "at": at})
-    carried = labels.items()
-    return next((over for of, over in found if json.loads(of).items() <= carried), None)
+    return next((over for of, over in found if _carries(labels, json.loads(of))), None)
+
+
+def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """All that is wanted is there; an empty value wants the label to be absent."""
+    return all(labels.get(name, "") == value for name, value in wanted.items())
 
 
 def _fold_in(connection: Connection, fingerprint: str, at: float) -> bool:

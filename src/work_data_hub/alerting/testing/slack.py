@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
+from .http_server import Fault, HttpServer, Reply, Request, misbehaviour
 from .slack_limits import form_error, shown_texts
-from .slack_wire import Fault, Reply, handler
 
 WEBHOOK_PATH = "/services/T00000000/B00000000/webhooksecret0123456789"
 TOKEN = "xoxb-000000000000-testing-token"  # noqa: S105
@@ -76,7 +72,7 @@ class SlackCall:
     at: float
 
 
-class SlackServer:
+class SlackServer(HttpServer):
     """chat.postMessage, chat.update and an incoming webhook.
 
     channels: names that exist and that the bot is a member of.
@@ -94,6 +90,7 @@ class SlackServer:
         retry_after: str | None = "1",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(self._handle)
         self.token = token
         self.messages: list[SlackMessage] = []
         self.calls: list[SlackCall] = []
@@ -106,36 +103,6 @@ class SlackServer:
         self._always: Script | None = None
         self._uneditable: str | None = None
         self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._connections: set[socket.socket] = set()
-        wire = handler(self._handle, self._connections, self._closing)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), wire)
-        self._http.daemon_threads = False  # so that closing waits for them
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    def __enter__(self) -> SlackServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._closing.set()
-        self._http.shutdown()
-        for connection in tuple(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @property
     def app_url(self) -> str:
@@ -165,7 +132,8 @@ class SlackServer:
         with self._lock:
             self.messages.remove(message)
 
-    def _handle(self, path: str, token: str | None, payload: Mapping[str, Any]) -> Reply:
+    def _handle(self, request: Request) -> Reply:
+        path, token, payload = request.path, request.bearer, request.json
         with self._lock:
             method = path.rpartition("/")[2] if path.startswith("/api/") else "webhook"
             self.calls.append(SlackCall(method, payload, self._clock()))
@@ -183,12 +151,8 @@ class SlackServer:
             known = {name: value for name, value in headers.items() if value is not None}
             body = b'{"ok":false,"error":"ratelimited"}' if scripted == 429 else b""
             return Reply(scripted, body, known)
-        if scripted == Fault.HTML:
-            return Reply(200, b"<!DOCTYPE html><html><body>Sign in</body></html>")
-        if scripted == Fault.REDIRECT:
-            return Reply(302, b"", {"Location": f"{self.address}/elsewhere"})
         if scripted in set(Fault):
-            return Reply(fault=Fault(scripted))
+            return misbehaviour(Fault(scripted), self.address)
         if webhook:
             return Reply(_WEBHOOK_STATUS.get(scripted, 400), scripted.encode())
         return _refused(scripted)

@@ -131,23 +131,25 @@ def _executemany(connection: Connection, sql: str, frame: pl.DataFrame) -> None:
 
 
 def _sqlite_rows(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """Rows as SQLite stores them: dates as ISO text, booleans as 0 and 1, decimals as numbers.
+    return zip(*map(_sqlite_cells, frame), strict=True)
 
-    Decimals have at most SQLITE_DIGITS digits; see placement.
-    """
+
+def _sqlite_cells(column: pl.Series) -> list[Any]:
+    """Where all cells are alike, as source and time are, they are one object, made once."""
+    if len(column) and column[0] == column[-1] and column.n_unique() == 1:
+        return _for_sqlite(column[:1]).to_list() * len(column)
+    return _for_sqlite(column).to_list()
+
+
+def _for_sqlite(column: pl.Series) -> pl.Series:
+    """Dates as ISO text, booleans as 0 and 1, decimals (of SQLITE_DIGITS at most) as numbers."""
     import polars as pl
 
-    columns = []
-    for name, dtype in frame.schema.items():
-        column = pl.col(name)
-        if isinstance(dtype, pl.Decimal):
-            column = column.cast(pl.Float64)
-        elif isinstance(dtype, pl.Datetime):
-            moment = column.dt.convert_time_zone("UTC")
-            column = moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00")
-        elif dtype == pl.Date:
-            column = column.dt.strftime("%Y-%m-%d")
-        elif dtype == pl.Boolean:
-            column = column.cast(pl.Int8)
-        columns.append(column)
-    return frame.select(columns).iter_rows()
+    dtype = column.dtype
+    if isinstance(dtype, pl.Decimal):
+        return column.cast(pl.Float64)
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00")
+    if dtype == pl.Date:
+        return column.dt.strftime("%Y-%m-%d")
+    return column.cast(pl.Int8) if dtype == pl.Boolean else column

@@ -182,9 +182,8 @@ def _begin_on_sqlite(connection: Connection) -> None:
     # need not, for the mode stays with the file. What else is wrong shows with BEGIN.
     with suppress(OperationalError):
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-    # A crash of the machine may undo the last commit, never half of it: the ledger goes with the
-    # rows, and the file is loaded again.
-    connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+    # The file may be gone from the landing folder when the machine comes back: a commit must last.
+    connection.exec_driver_sql("PRAGMA synchronous=FULL")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

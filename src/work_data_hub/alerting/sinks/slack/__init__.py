@@ -31,6 +31,11 @@ class SlackConfig(SinkConfig):
     username: str | None = None
     icon_emoji: str | None = None
 
+    def notes(self) -> tuple[str, ...]:
+        if self.api_url is None:
+            return ()
+        return ("a webhook's messages cannot be edited: opened and resolved are two messages",)
+
     @field_validator("api_url")
     @classmethod
     def _is_web_address(cls, value: SecretStr | None) -> SecretStr | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...errors import DeliveryError, Reason
 from ...http import Answer
+from ...http_status import reason as of_status
 from ...redact import Redactor
 
 # The message is there no more, or may not be edited any more: a new one takes its place.
@@ -92,17 +93,6 @@ _HINTS = {
     "channel_is_archived": "the channel is archived",
 }
 
-_STATUSES = {
-    HTTPStatus.TOO_MANY_REQUESTS: Reason.RATE_LIMITED,
-    HTTPStatus.UNAUTHORIZED: Reason.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN: Reason.UNAUTHORIZED,
-    HTTPStatus.NOT_FOUND: Reason.NOT_FOUND,
-    HTTPStatus.GONE: Reason.NOT_FOUND,
-    HTTPStatus.METHOD_NOT_ALLOWED: Reason.MISCONFIGURED,
-    HTTPStatus.REQUEST_TIMEOUT: Reason.UNAVAILABLE,
-    HTTPStatus.TOO_EARLY: Reason.UNAVAILABLE,
-}
-
 
 class SlackRefusal(DeliveryError):
     """A DeliveryError that still knows Slack's own word for it, empty when there was none."""
@@ -151,7 +141,7 @@ def refusal(answer: Answer, code: str, redact: Redactor) -> SlackRefusal:
 
     An unknown code is taken as transient: a retry costs less than an alert that nobody gets.
     """
-    reason = REASON_OF.get(code) or _by_status(answer.status)
+    reason = REASON_OF.get(code) or of_status(answer.status)
     said = redact.text(code[:80]) or f"HTTP {answer.status}"
     hint = _HINTS.get(code)
     return SlackRefusal(
@@ -160,14 +150,6 @@ def refusal(answer: Answer, code: str, redact: Redactor) -> SlackRefusal:
         code=code,
         retry_after_s=answer.retry_after_s,
     )
-
-
-def _by_status(status: int) -> Reason:
-    if status in _STATUSES:
-        return _STATUSES[HTTPStatus(status)]
-    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Reason.REJECTED
-    return Reason.UNAVAILABLE
 
 
 def _json_object(body: bytes) -> Mapping[str, Any] | None:
