@@ -1,7 +1,7 @@
-"""The conventional way: pandas with openpyxl, pydantic models row by row, rows by executemany
-(SQLite) or psycopg2's execute_values (PostgreSQL).
+"""The conventional way, as it is usually written: pandas with openpyxl, `iterrows`, pydantic models
+row by row, then executemany (SQLite) or psycopg2's execute_values (PostgreSQL).
 
-It keeps the product's rules for records, as its table shows; it keeps no ledger and no quarantine.
+It keeps the product's rules for records; it keeps no ledger, no quarantine and no checksum.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 PLACEHOLDERS = {"", "-", "n/a", "无", "暂无", "null"}
+TOTALS = ("合计", "总计", "小计")
 
 
 class RawRow(BaseModel):
@@ -41,6 +42,10 @@ class RawRow(BaseModel):
         text = unicodedata.normalize("NFKC", str(value)).strip()
         return None if text.lower() in PLACEHOLDERS else text
 
+    @property
+    def is_total(self) -> bool:
+        return any(word in (self.plan_code or self.year or "") for word in TOTALS)
+
 
 class Record(BaseModel):
     """A row as it is loaded."""
@@ -55,6 +60,7 @@ class Record(BaseModel):
     processed_at: str
     has_performance_data: bool = False
     validation_warnings: list[str] = []
+    bare_return: Decimal | None = Field(default=None, exclude=True)
 
     @field_validator("report_date")
     @classmethod
@@ -70,15 +76,23 @@ class Record(BaseModel):
             return value
         return value.upper().replace("-", "").replace("_", "").replace(" ", "")
 
-    @field_validator("return_rate", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _rate(cls, value: str | None) -> Decimal | None:
-        number = _number(value)
-        if number is None or value is None:
-            return None
-        if value.endswith("%") or abs(number) > 1:
+    def _return(cls, values: dict[str, Any]) -> dict[str, Any]:
+        text = values["return_rate"]
+        number = _number(text)
+        if number is None:
+            return values
+        warnings = []
+        if text.endswith("%"):
             number /= 100
-        return number.quantize(Decimal("0.000001"), ROUND_HALF_UP)
+        else:
+            values["bare_return"] = number
+            if abs(number) > 1:
+                warnings.append(f"return_rate: {text} was read as {text} %")
+                number /= 100
+        rounded = number.quantize(Decimal("0.000001"), ROUND_HALF_UP)
+        return values | {"return_rate": rounded, "validation_warnings": warnings}
 
     @field_validator("net_asset_value", mode="before")
     @classmethod
@@ -122,10 +136,14 @@ def _records(workbook: Path) -> list[tuple[Any, ...]]:
 
     frame = pd.read_excel(workbook, engine="openpyxl", dtype={"计划代码": str, "公司代码": str})
     now = datetime.now(UTC).isoformat()
-    records = []
-    for cells in frame.to_dict("records"):
+    records, refused = [], []
+    for number, row in frame.iterrows():
+        cells = row.to_dict()
+        raw = RawRow.model_validate(cells)
+        if raw.is_total:
+            refused.append((number, "totals_row", cells))
+            continue
         try:
-            raw = RawRow.model_validate(cells)
             record = Record.model_validate(
                 {
                     **raw.model_dump(exclude={"year", "month"}),
@@ -134,15 +152,23 @@ def _records(workbook: Path) -> list[tuple[Any, ...]]:
                     "processed_at": now,
                 }
             )
-        except (ValidationError, ValueError):
+        except ValueError as err:  # a ValidationError is one
+            refused.append((number, str(err), cells))
             continue
         records.append(record)
     keys = Counter((r.report_date, r.plan_code, r.company_code) for r in records)
-    return [
-        (*record.model_dump(exclude={"validation_warnings"}).values(), "")
-        for record in records
-        if keys[record.report_date, record.plan_code, record.company_code] == 1
-    ]
+    sides = {abs(r.bare_return) > 1 for r in records if r.bare_return}
+    rows = []
+    for record in records:
+        if keys[record.report_date, record.plan_code, record.company_code] > 1:
+            refused.append((0, "duplicate_key", record.model_dump()))
+            continue
+        if len(sides) > 1 and record.bare_return is not None:
+            record.validation_warnings.append("return_rate: percent or not")
+        values = record.model_dump()
+        values["validation_warnings"] = "; ".join(record.validation_warnings)
+        rows.append(tuple(values.values()))
+    return rows
 
 
 def _into_sqlite(records: list[tuple[Any, ...]], database: str, table: str) -> None:

@@ -93,26 +93,29 @@ def _figures_of(database: str, place: Place) -> list[Figure]:
     ours_s, limit_s, job_s = medians([ours, limit, through_the_job], rounds=7, before_each=reset)
     also_ours_s, slow_s = medians([ours, conventional], rounds=3, before_each=reset)
     rss = _peak_rss_mib(place, reset)
-    bound = LIMITS[database]
-    seconds = f"{ours_s:.2f} s to {limit_s:.2f} s"
-    slow = f"{slow_s:.1f} s"
+    slow = f"{slow_s:.1f} s to {also_ours_s:.2f} s"
     return [
-        Figure(f"load, {database}: to the limit", ours_s / limit_s, "x", bound, note=seconds),
         Figure(
             f"load, {database}: faster than the conventional way",
             slow_s / also_ours_s,
             "x",
             FASTER,
             at_least=True,
-            note=f"{slow} to {also_ours_s:.2f} s",
+            note=slow,
         ),
         Figure(
-            f"load, {database}: faster than the conventional way, through the job",
-            slow_s / job_s,
+            f"load, {database}: to the limit",
+            ours_s / limit_s,
             "x",
-            FASTER,
-            at_least=True,
-            note=f"{slow} to {job_s:.2f} s; to the limit {job_s / limit_s:.2f} x",
+            LIMITS[database],
+            note=f"{ours_s:.2f} s to {limit_s:.2f} s",
+        ),
+        Figure(
+            f"load, {database}, through the job: to the limit",
+            job_s / limit_s,
+            "x",
+            LIMITS[database],
+            note=f"{job_s:.2f} s to {limit_s:.2f} s",
         ),
         Figure(f"load, {database}: peak RSS", rss, "MiB", MAX_RSS_MIB, note="a fresh process"),
     ]

@@ -10,11 +10,11 @@ COMPANIES = 97
 
 
 def write_workbook(path: Path, rows: int, *, year: int = 2024, month: int = 11) -> None:
-    """Clean rows of one month: numbers as numbers, each plan once."""
+    """Clean rows of one month: numbers as numbers, texts shared as Excel does it."""
     import xlsxwriter
 
     chance = random.Random(1)
-    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
+    with xlsxwriter.Workbook(str(path)) as book:
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, HEADINGS)
         for number in range(1, rows + 1):

@@ -66,13 +66,16 @@ def test_alertmanagers_defaults_hold(read: Any) -> None:
         (VALID + "route: {}\n", r"alerts\.yml:7: route: stands twice, first in line 1"),
         (VALID.replace("receiver: team", "receiver: tema"), r":2: route\.receiver: no receiver"),
         (VALID.replace("receiver: team", "group_by: []"), r"route\.receiver: is missing"),
-        (VALID.replace("chat_", "chta_"), r":5: receivers\[0\]\.chta_configs: is not known"),
+        (
+            VALID.replace("chat_", "chta_"),
+            r":5: receivers\[0\]\.chta_configs: no sink of this kind is installed; there are chat_configs",
+        ),
         (VALID.replace("url:", "ulr:"), r":6: receivers\[0\]\.chat_configs\[0\]\.ulr"),
         (VALID.replace("- url: https://chat.example/secret-path", "-"), r"\[0\]: is empty; write"),
         (VALID + "  - name: team\n", r":7: receivers\[1\]\.name: 'team' stands twice"),
         (
             VALID.replace("team\nrec", "team\n  group_wait: 30\nrec"),
-            r":3: route\.group_wait: 30 is not a duration; write it like 30s, 5m or 1h30m",
+            r":3: route\.group_wait: '30' is not a duration; write it like 30s, 5m or 1h30m",
         ),
         (
             VALID.replace("team\nrec", "team\n  group_interval: 0s\nrec"),
@@ -105,14 +108,6 @@ def test_alertmanagers_defaults_hold(read: Any) -> None:
         (
             VALID.replace("team\nrec", "team\n  routes:\n    - receiver: x\nrec"),
             r":4: route\.routes\[0\]\.receiver: no receiver 'x'; known: team",
-        ),
-        (
-            VALID + "inhibit_rules:\n  - source_matchers: ['a=b']\n",
-            r":8: inhibit_rules\[0\]\.target_matchers: is missing",
-        ),
-        (
-            VALID + "inhibit_rules:\n  - source_matchers: []\n    target_matchers: ['a=b']\n",
-            r":8: inhibit_rules\[0\]\.source_matchers: ",
         ),
         (VALID + "language: fr\n", r":7: language: Input should be 'en' or 'zh'"),
         (VALID.replace("https", "${URL}"), r":6: .*url: the environment variable URL is not set"),
@@ -184,8 +179,10 @@ def test_secrets_are_known_and_do_not_show(read: Any) -> None:
 
 def test_the_shipped_file_loads_on_a_fresh_machine() -> None:
     config = load(SHIPPED, environ={})
-    assert [i.kind for i in config.integrations()] == ["log"]
-    assert {d.name for d in config.disabled} == {"slack[0]", "slack[1]"}
+    assert {i.kind for i in config.integrations()} == {"log", "prometheus"}
+    off = {"slack[0]", "slack[1]", "email[0]", "webhook[0]"}
+    assert {d.name for d in config.disabled} == off
+    assert not config.warnings
 
 
 def test_without_a_file_the_same_holds_as_shipped(tmp_path: Path) -> None:
@@ -196,21 +193,31 @@ def test_without_a_file_the_same_holds_as_shipped(tmp_path: Path) -> None:
     assert built_in.inhibit_rules == shipped.inhibit_rules
     assert built_in.receivers == shipped.receivers
     assert built_in.disabled == shipped.disabled
+    assert built_in.fallback == shipped.fallback
+    assert built_in.digest == shipped.digest
+
+
+MAIL = {"SMTP_SMARTHOST": "mail:587", "SMTP_FROM": "a@b.example", "ALERT_EMAIL_TO": "c@d.example"}
 
 
 @pytest.mark.parametrize(
-    ("environ", "kinds"),
+    ("environ", "told_by"),
     [
-        ({"SLACK_WEBHOOK_URL": "https://hooks.slack.example/x"}, ["log[0]", "slack[1]"]),
-        ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_CHANNEL": "#alerts"}, ["log[0]", "slack[0]"]),
-        ({"SLACK_BOT_TOKEN": "xoxb-1"}, ["log[0]"]),
+        ({"SLACK_WEBHOOK_URL": "https://hooks.slack.example/x"}, {"slack[1]"}),
+        ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_CHANNEL": "#alerts"}, {"slack[0]"}),
+        ({"SLACK_BOT_TOKEN": "xoxb-1"}, set()),
+        (MAIL, {"email[0]"}),
+        ({**MAIL, "SMTP_AUTH_USERNAME": "u", "SMTP_AUTH_PASSWORD": "p"}, {"email[0]"}),
+        ({k: v for k, v in MAIL.items() if k != "SMTP_FROM"}, set()),
+        ({"ALERT_WEBHOOK_URL": "https://hook.example/x"}, {"webhook[0]"}),
     ],
 )
-@pytest.mark.parametrize("path", [SHIPPED, Path("no such file")])
-def test_slack_is_told_the_moment_its_variables_are_set(
-    environ: dict[str, str], kinds: list[str], path: Path
+@pytest.mark.parametrize("path", [SHIPPED, Path("no such file")], ids=["shipped", "built in"])
+def test_a_channel_is_told_the_moment_its_variables_are_set(
+    environ: dict[str, str], told_by: set[str], path: Path
 ) -> None:
-    assert [i.name for i in load(path, environ=environ).integrations()] == kinds
+    names = {i.name for i in load(path, environ=environ).integrations()}
+    assert names == {"log[0]", "prometheus[0]", *told_by}
 
 
 def test_a_bad_file_is_refused_when_the_router_is_made(tmp_path: Path) -> None:

@@ -271,6 +271,48 @@ def test_an_ambiguous_failure_is_tried_again_and_counted(scene: Any, alert: Any)
     assert counted[Count("delivered", "team", "memory[0]")] == 1
 
 
+def test_what_was_reached_in_a_failed_attempt_is_handed_to_the_next(scene: Any, alert: Any) -> None:
+    router = scene.router(AT_ONCE)
+    reached = Receipt({"reached": "a@example.org"})
+    scene.chat.fail(DeliveryError(Reason.UNAVAILABLE, "one of two", receipt=reached))
+    router.publish(alert())
+    router.dispatch()
+    scene.clock.advance(60)
+    router.dispatch()
+    assert [n.previous for n in scene.chat.attempts] == [None, reached]
+    assert scene.told() == ["open"]
+
+
+def test_a_sink_that_is_gone_is_parked_until_its_configuration_changes(
+    scene: Any, alert: Any
+) -> None:
+    router = scene.router(AT_ONCE)
+    scene.chat.fail(DeliveryError(Reason.GONE, "HTTP 410"))
+    router.publish(alert())
+    router.dispatch(until_idle=True)
+    assert router.store.parked() == [("team", "memory[0]")]
+    assert [letter.reason for letter in router.store.dead_letters()] == [Reason.GONE]
+    scene.clock.advance(365 * 86_400)
+    router.publish(alert(step="load"))
+    assert router.dispatch(until_idle=True) == 0
+    repaired = scene.router(AT_ONCE.replace("sink: chat", "{sink: chat, send_resolved: false}"))
+    assert repaired.dispatch(until_idle=True) >= 1
+
+
+def test_what_a_sink_counts_is_added_up_in_the_store(scene: Any, alert: Any) -> None:
+    class Counting(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            super().deliver(notification, deadline=deadline)
+            return Receipt(counts={("RunFailed", "critical"): 2})
+
+    scene.sinks["chat"] = Counting()
+    router = scene.router(AT_ONCE)
+    router.publish_all([alert(), alert(job="other")])
+    router.dispatch()
+    label = '["RunFailed", "critical"]'
+    assert router.store.counters()[Count("alerts", "team", "memory[0]", label)] == 4
+
+
 def test_a_sink_that_hangs_holds_up_no_other(scene: Any, alert: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(workers, "DELIVERY_DEADLINE_S", 0.05)
     monkeypatch.setattr("work_data_hub.alerting.dispatcher.DELIVERY_DEADLINE_S", 0.05)

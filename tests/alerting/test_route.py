@@ -26,7 +26,6 @@ route:
         - receiver: files
           matchers: [alertname=~"File.*"]
         - matchers: [job="hourly"]
-          group_by: []
     - receiver: nobody
       matchers: [severity="critical"]
 receivers: [{name: root}, {name: pager}, {name: data}, {name: files}, {name: nobody}]
@@ -71,10 +70,9 @@ def test_group_labels_are_those_that_the_alert_has(route: Route) -> None:
     assert route.group_labels({"alertname": "A"}) == {"alertname": "A"}
 
 
-def test_three_dots_group_by_every_label_and_an_empty_list_by_none(route: Route) -> None:
+def test_three_dots_group_by_every_label(route: Route) -> None:
     labels = {"alertname": "A", "job": "hourly", "step": "s"}
     assert route.routes[0].group_labels(labels) == labels
-    assert route.routes[1].routes[1].group_labels(labels) == {}
 
 
 def test_a_groups_key_names_its_route_and_labels_as_in_alertmanager(route: Route) -> None:
@@ -87,3 +85,9 @@ def test_ids_are_the_same_after_a_restart(scene: Any, tmp_path: Path) -> None:
     ids = [[route.id for route in scene.router(TREE).config.route.walk()] for _ in range(2)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 6
+
+
+def test_a_label_without_a_value_makes_no_group_of_its_own(route: Route) -> None:
+    bare = {"alertname": "A"}
+    assert route.group_key({**bare, "job": ""}) == route.group_key(bare)
+    assert route.routes[0].group_key({**bare, "job": ""}) == route.routes[0].group_key(bare)

@@ -62,6 +62,38 @@ def test_resolve_closes_every_open_incident_that_carries_the_labels(
     assert [i.labels["job"] for i in firing] == ["x"]
 
 
+def test_an_empty_label_is_carried_by_what_does_not_have_it(router: Any, alert: Any) -> None:
+    router.publish_all([alert(), alert(partition="2024-11-01"), alert(job="x", partition="")])
+    assert router.resolve({"alertname": "RunFailed", "partition": ""}) == 2
+    (left,) = router.store.incidents(status=Status.FIRING)
+    assert left.labels["partition"] == "2024-11-01"
+
+
+def test_a_resolution_without_partition_ends_no_late_alert_of_one(
+    scene: Any, router: Any, alert: Any
+) -> None:
+    failed = scene.clock.now
+    scene.clock.advance(600)
+    router.resolve({"alertname": "RunFailed", "job": "daily", "partition": ""})
+    assert router.publish(alert(partition="2024-11-01", at=failed)) == "opened"
+    assert router.publish(alert(at=failed)) == "already_over"
+
+
+def test_many_resolutions_close_as_one_by_one(scene: Any, router: Any, alert: Any) -> None:
+    router.publish_all(alert(job=f"job{i}") for i in range(3))
+    scene.clock.advance(1)
+    at = scene.clock.now
+    assert router.resolve_all(({"job": f"job{i}"}, at) for i in range(600)) == 3
+
+
+def test_what_is_published_and_resolved_at_one_moment_is_over(
+    scene: Any, router: Any, alert: Any
+) -> None:
+    at = scene.clock.now
+    router.publish(alert(severity="info", at=at))
+    assert router.resolve({"job": "daily"}, at=at) == 1
+
+
 def test_resolve_without_labels_is_refused(router: Any) -> None:
     with pytest.raises(ValueError, match="needs labels"):
         router.resolve({})

@@ -1,6 +1,7 @@
 """alerts.yml -> a frozen model, or an error that names file, line and key.
 
 The language is Alertmanager's: https://prometheus.io/docs/alerting/latest/configuration/
+What is ours beside it, and what differs: docs/alerts-yml.md.
 """
 
 from __future__ import annotations
@@ -8,61 +9,36 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
 from .. import strict_yaml
 from ..strict_yaml import Document, Fault, Key, dotted
-from .config_model import CONFIGS, FileModel, RouteModel, model_of
+from .built_in import BUILT_IN, BUILT_IN_DATA
+from .config_faults import integration_lists, unknown_kinds, wrong_names
+from .config_model import CONFIGS, FileModel, model_of
 from .errors import ConfigError
+from .global_settings import GlobalSettings, fill_in
 from .inhibition import InhibitRule
 from .interpolation import Interpolated, interpolate
-from .matchers import Matcher
-from .route import EVERY_LABEL, Route
+from .kind import SinkConfig
+from .matchers import in_order
+from .route import Route
+from .route_tree import route_tree
+from .time_intervals import TimeInterval
 
 if TYPE_CHECKING:
     from .catalog import Kind
 
-Value = TypeVar("Value")
+__all__ = ["BUILT_IN", "AlertsConfig", "Disabled", "Integration", "Receiver", "load"]
 
-# https://prometheus.io/docs/alerting/latest/configuration/#route
-GROUP_WAIT_S = 30.0
-GROUP_INTERVAL_S = 300.0
-REPEAT_INTERVAL_S = 4 * 3_600.0
-
-BUILT_IN = Path("<built-in alerts.yml>")
-# What holds where there is no file; the alerts.yml that is shipped says the same.
-_BUILT_IN_DATA: dict[str, Any] = {
-    "route": {
-        "receiver": "default",
-        "group_by": ["alertname", "location", "job"],
-        "group_wait": "0s",
-        "group_interval": "1m",
-        "repeat_interval": "4h",
-        "routes": [{"matchers": ['alertname="StepFailed"'], "group_wait": "1m"}],
-    },
-    "inhibit_rules": [
-        {
-            "source_matchers": ['alertname="RunFailed"'],
-            "target_matchers": ['alertname="StepFailed"'],
-            "equal": ["location", "job", "partition"],
-        }
-    ],
-    "receivers": [
-        {
-            "name": "default",
-            "log_configs": [{}],
-            "slack_configs": [
-                {"app_token": "${SLACK_BOT_TOKEN:-}", "channel": "${SLACK_CHANNEL:-}"},
-                {"api_url": "${SLACK_WEBHOOK_URL:-}"},
-            ],
-        }
-    ],
-}
+# Sections in which everything is text, but for `continue`: Alertmanager reads `year: 0123` or
+# `start_time: 17:00` as it is written, where YAML sees numbers.
+_TEXT_SECTIONS = ("route", "inhibit_rules", "time_intervals", "mute_time_intervals")
 
 
 @dataclass(frozen=True)
@@ -105,15 +81,27 @@ class Disabled:
 
 @dataclass(frozen=True)
 class AlertsConfig:
-    """Who is told of what. path is `BUILT_IN` where there is no file."""
+    """Who is told of what. path is `BUILT_IN` where there is no file.
+
+    fallback: the receiver for what a dead sink could not deliver, and for alerts about alerting.
+    resolve_timeout_s: after it, an alert from outside that has no end of its own is over.
+    warnings: what is accepted and has no effect; `check --strict` refuses it.
+    notes: what whoever wrote the file should know of an integration.
+    """
 
     path: Path
     route: Route
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...]
+    time_intervals: Mapping[str, tuple[TimeInterval, ...]]
+    fallback: str
+    resolve_timeout_s: float
     disabled: tuple[Disabled, ...]
+    warnings: tuple[Fault, ...]
+    notes: tuple[str, ...]
     digest: str
     kinds: Mapping[str, Kind] = field(repr=False)
+    global_secrets: frozenset[str] = field(repr=False)
 
     def integrations(self) -> Iterator[Integration]:
         for receiver in self.receivers.values():
@@ -122,9 +110,14 @@ class AlertsConfig:
     def routes_by_id(self) -> Mapping[str, Route]:
         return {route.id: route for route in self.route.walk()}
 
+    def warning_lines(self) -> tuple[str, ...]:
+        """The warnings, each with file, line and key."""
+        return tuple(str(ConfigError(self.path, [warning])) for warning in self.warnings)
+
     def secrets(self) -> frozenset[str]:
         """The values that must not show anywhere."""
-        return frozenset(s for i in self.integrations() for s in _secrets(i.config))
+        found = (s for i in self.integrations() for s in _secrets(i.config))
+        return self.global_secrets.union(found)
 
 
 def load(
@@ -151,56 +144,73 @@ def load(
 
 
 def _document(path: Path) -> Document:
-    if path.exists():
-        return strict_yaml.read(path)
-    return Document(BUILT_IN, _BUILT_IN_DATA, {})
+    if not path.exists():
+        return Document(BUILT_IN, BUILT_IN_DATA, {})
+    document = strict_yaml.read(path)
+    return replace(document, data=_as_written(document.data, (), document.texts))
+
+
+def _as_written(data: Any, key: Key, texts: Mapping[Key, str]) -> Any:
+    if isinstance(data, dict):
+        return {name: _as_written(item, (*key, name), texts) for name, item in data.items()}
+    if isinstance(data, list):
+        return [_as_written(item, (*key, i), texts) for i, item in enumerate(data)]
+    is_name = len(key) == 3 and key[0] == "receivers" and key[2] == "name"
+    is_flag = key[-1:] == ("continue",) and key[-2] not in ("match", "match_re")
+    if data is None or is_flag or not (is_name or (key and key[0] in _TEXT_SECTIONS)):
+        return data
+    return texts.get(key, data)
 
 
 def _config(document: Document, filled: Interpolated, kinds: Mapping[str, Kind]) -> AlertsConfig:
-    disabled = _disable(filled)
-    faults = [*filled.faults, *_null_integrations(document)]
-    if faults:
+    used = {str(key[-1]).removesuffix(CONFIGS) for key, _ in integration_lists(filled.data)}
+    settings = fill_in(document, filled, kinds)
+    disabled = _disable(filled, settings)
+    if faults := [*filled.faults, *settings.faults, *unknown_kinds(document, kinds)]:
         raise ConfigError(document.path, faults)
-    model = model_of({name: kind.model for name, kind in kinds.items()})
-    parsed = strict_yaml.validate(document, model, data=filled.data)
-    if faults := [*_route_faults(document, parsed), *_doubled_receivers(document, parsed)]:
+    model = model_of({name: kind.model for name, kind in kinds.items() if name in used})
+    data = filled.data
+    if isinstance(data, dict):
+        data = {name: section for name, section in data.items() if name != "global"}
+    parsed = strict_yaml.validate(document, model, data=data, written_at=settings.written_at)
+    if faults := [*wrong_names(document, parsed)]:
         raise ConfigError(document.path, faults)
-    receivers = {
-        receiver.name: Receiver(
-            receiver.name,
-            receiver.language or parsed.language,
-            tuple(
-                Integration(receiver.name, f"{kind}[{i}]", kind, config, _digest(raw[i]))
-                for kind, configs in receiver.configs().items()
-                for raw in [filled.data["receivers"][at].get(f"{kind}{CONFIGS}")]
-                for i, config in enumerate(configs)
-                if config is not None
-            ),
-        )
-        for at, receiver in enumerate(parsed.receivers)
-    }
+    receivers = _receivers(filled.data, parsed)
     return AlertsConfig(
         path=document.path,
-        route=_route(parsed.route, _ROOT, "{}"),
+        route=route_tree(parsed.route),
         receivers=receivers,
         inhibit_rules=tuple(
-            InhibitRule(rule.source_matchers, rule.target_matchers, rule.equal)
+            InhibitRule(
+                source=in_order(rule.source_matchers + rule.source_match + rule.source_match_re),
+                target=in_order(rule.target_matchers + rule.target_match + rule.target_match_re),
+                equal=rule.equal,
+            )
             for rule in parsed.inhibit_rules
         ),
+        time_intervals={
+            named.name: tuple(spec.interval() for spec in named.time_intervals)
+            for named in (*parsed.mute_time_intervals, *parsed.time_intervals)
+        },
+        fallback=parsed.fallback or parsed.route.receiver or "",
+        resolve_timeout_s=settings.resolve_timeout_s,
         disabled=disabled,
+        warnings=(*settings.warnings, *_replaced(document, parsed)),
+        notes=tuple(_notes(receivers.values())),
         digest=_digest(filled.data),
         kinds=kinds,
+        global_secrets=settings.secrets,
     )
 
 
-def _disable(filled: Interpolated) -> tuple[Disabled, ...]:
-    """Puts None in the place of every integration with an emptied leaf, and lists them."""
-    empty: dict[Key, list[str]] = {}
+def _disable(filled: Interpolated, settings: GlobalSettings) -> tuple[Disabled, ...]:
+    """Puts None in the place of every integration that lacks a variable, and lists them."""
+    unset: dict[Key, list[str]] = {key: list(names) for key, names in settings.off.items()}
     for key, names in filled.emptied.items():
         if key[0] == "receivers" and len(key) > 4 and str(key[2]).endswith(CONFIGS):
-            empty.setdefault(key[:4], []).extend(names)
+            unset.setdefault(key[:4], []).extend(names)
     found = []
-    for key, names in empty.items():
+    for key, variables in sorted(unset.items()):
         _, at, configs, i = key
         receiver = filled.data["receivers"][at]
         receiver[configs][i] = None
@@ -209,88 +219,53 @@ def _disable(filled: Interpolated) -> tuple[Disabled, ...]:
                 str(receiver.get("name", "")),
                 f"{str(configs).removesuffix(CONFIGS)}[{i}]",
                 dotted(key),
-                f"{' and '.join(sorted(set(names)))} not set",
+                f"{' and '.join(sorted(set(variables)))} not set",
             )
         )
     return tuple(found)
 
 
-def _null_integrations(document: Document) -> Iterator[Fault]:
-    data = document.data if isinstance(document.data, dict) else {}
-    receivers = data.get("receivers")
-    for at, receiver in enumerate(receivers if isinstance(receivers, list) else ()):
-        for name, configs in receiver.items() if isinstance(receiver, dict) else ():
-            for i, config in enumerate(configs if isinstance(configs, list) else ()):
-                if config is None:
-                    key = ("receivers", at, name, i)
-                    yield Fault(
-                        document.line_of(key), dotted(key), "is empty; write {} for all defaults"
-                    )
+def _receivers(data: Any, parsed: FileModel) -> dict[str, Receiver]:
+    def integrations(receiver: str, at: int, lists: Mapping[str, Any]) -> Iterator[Integration]:
+        for kind, configs in lists.items():
+            for i, config in enumerate(configs):
+                if config is not None:
+                    written = data["receivers"][at][f"{kind}{CONFIGS}"][i]
+                    digest = _digest([written, sorted(_secrets(config))])
+                    yield Integration(receiver, f"{kind}[{i}]", kind, config, digest)
+
+    return {
+        receiver.name: Receiver(
+            receiver.name,
+            receiver.language or parsed.language,
+            tuple(integrations(receiver.name, at, receiver.configs())),
+        )
+        for at, receiver in enumerate(parsed.receivers)
+    }
 
 
-def _doubled_receivers(document: Document, parsed: FileModel) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for at, receiver in enumerate(parsed.receivers):
-        if receiver.name in seen:
-            key = ("receivers", at, "name")
-            yield Fault(document.line_of(key), dotted(key), f"{receiver.name!r} stands twice")
-        seen.add(receiver.name)
+def _replaced(document: Document, parsed: FileModel) -> Iterator[Fault]:
+    """What Alertmanager would read as a Go template, and we put our own text in its place."""
 
-
-def _route_faults(document: Document, parsed: FileModel) -> Iterator[Fault]:
-    names = {receiver.name for receiver in parsed.receivers}
-
-    def fault(key: Key, problem: str) -> Fault:
+    def warning(key: Key) -> Fault:
+        problem = "Go templates are not read; our own text stands in their place"
         return Fault(document.line_of(key), dotted(key), problem)
 
-    def walk(route: RouteModel, key: Key) -> Iterator[Fault]:
-        if route.receiver is not None and route.receiver not in names:
-            known = ", ".join(sorted(names)) or "there is none"
-            yield fault((*key, "receiver"), f"no receiver {route.receiver!r}; known: {known}")
-        for i, child in enumerate(route.routes):
-            yield from walk(child, (*key, "routes", i))
-
-    root = parsed.route
-    if root.receiver is None:
-        yield fault(("route", "receiver"), "is missing; the first route takes what no other does")
-    for name, is_set in (("matchers", root.matchers), ("continue", root.continue_)):
-        if is_set:
-            yield fault(("route", name), "the first route takes every alert and has none")
-    yield from walk(root, ("route",))
+    if parsed.templates:
+        yield warning(("templates",))
+    for at, receiver in enumerate(parsed.receivers):
+        for kind, configs in receiver.configs().items():
+            for i, config in enumerate(configs):
+                for name in config.replaced() if isinstance(config, SinkConfig) else ():
+                    yield warning(("receivers", at, f"{kind}{CONFIGS}", i, *name.split(".")))
 
 
-_ROOT = Route("{}", "", frozenset(), GROUP_WAIT_S, GROUP_INTERVAL_S, REPEAT_INTERVAL_S)
-
-
-def _route(model: RouteModel, parent: Route, id_: str) -> Route:
-    """The node with what it inherits; children are named as Alertmanager's Route.ID does."""
-
-    group_by = parent.group_by
-    if model.group_by is not None:
-        group_by = None if model.group_by == (EVERY_LABEL,) else frozenset(model.group_by)
-    bare = Route(
-        id=id_,
-        receiver=_own(model.receiver, parent.receiver),
-        group_by=group_by,
-        group_wait_s=_own(model.group_wait, parent.group_wait_s),
-        group_interval_s=_own(model.group_interval, parent.group_interval_s),
-        repeat_interval_s=_own(model.repeat_interval, parent.repeat_interval_s),
-        matchers=model.matchers,
-        continue_=model.continue_,
-    )
-    children = tuple(
-        _route(child, bare, f"{id_}/{_matchers_text(child.matchers)}/{i}")
-        for i, child in enumerate(model.routes)
-    )
-    return Route(**{**bare.__dict__, "routes": children})
-
-
-def _own(value: Value | None, inherited: Value) -> Value:
-    return inherited if value is None else value
-
-
-def _matchers_text(matchers: tuple[Matcher, ...]) -> str:
-    return "{" + ",".join(str(matcher) for matcher in matchers) + "}"
+def _notes(receivers: Iterable[Receiver]) -> Iterator[str]:
+    for receiver in receivers:
+        for integration in receiver.integrations:
+            if isinstance(integration.config, SinkConfig):
+                for note in integration.config.notes():
+                    yield f"{receiver.name}, {integration.name}: {note}"
 
 
 def _digest(data: Any) -> str:
@@ -298,10 +273,17 @@ def _digest(data: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
-def _secrets(config: BaseModel) -> Iterator[str]:
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if isinstance(value, SecretStr):
+def _secrets(value: Any) -> Iterator[str]:
+    """The text of every secret within, however deep."""
+    if isinstance(value, SecretStr):
+        if value.get_secret_value():
             yield value.get_secret_value()
-        elif isinstance(value, BaseModel):
-            yield from _secrets(value)
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _secrets(item)

@@ -69,7 +69,8 @@ def _regex(value: Any) -> tuple[Matcher, ...]:
         if text is None:
             raise ValueError(f"{name} has no regular expression")
         compiled(text)
-        found.append(Matcher(name, Op.REGEX, text))
+        # Anchored here and, as every matcher, once more: what `a)|(?:b` means hangs on it.
+        found.append(Matcher(name, Op.REGEX, f"^(?:{text})$"))
     return tuple(found)
 
 
@@ -192,7 +193,7 @@ class TimeIntervalSpecModel(_Part):
 
     def interval(self) -> TimeInterval:
         return TimeInterval(
-            minutes=self.times and tuple(times.minutes() for times in self.times),
+            minutes=tuple(times.minutes() for times in self.times) if self.times else None,
             weekdays=self.weekdays,
             days_of_month=self.days_of_month,
             months=self.months,
@@ -239,8 +240,7 @@ class FileModel(_Part):
 def model_of(kinds: Mapping[str, type[BaseModel]]) -> type[FileModel]:
     """The model of a file whose receivers can hold these kinds of integration."""
     lists: dict[str, Any] = {
-        f"{kind}{CONFIGS}": (_list_of(config), ())
-        for kind, config in kinds.items()
+        f"{kind}{CONFIGS}": (_list_of(config), ()) for kind, config in kinds.items()
     }
     receiver: Any = create_model("ReceiverModel", __base__=ReceiverModel, **lists)
     receivers: Any = tuple[receiver, ...]

@@ -79,12 +79,26 @@ class Kind:
     """name: `slack` gives the key `slack_configs`. model: what an entry of that list may hold.
 
     globals: for a key of an entry, the key under `global:` that stands in where it is not given.
+    one_of: keys of which an entry has exactly one. A global one stands in where it has none.
     """
 
     name: str
     model: type[SinkConfig]
     build: Build
     globals: Mapping[str, str] = field(default_factory=dict)
+    one_of: frozenset[str] = frozenset()
+
+    def required(self) -> set[str]:
+        """Keys that an entry must have."""
+        fields = self.model.model_fields.items()
+        return {about.alias or name for name, about in fields if about.is_required()}
+
+    def is_secret(self, key: str) -> bool:
+        """Its value must not show, and `<key>_file` can be given in its place."""
+        return any(
+            key == (about.alias or name) and _holds_a_secret(about.annotation)
+            for name, about in self.model.model_fields.items()
+        )
 
 
 def _holds_a_secret(annotation: Any) -> bool:

@@ -134,7 +134,7 @@ def parse_one(text: str) -> Matcher:
     match = _MATCHER.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text!r} is not a matcher; write it like severity=\"critical\" or job=~\"daily_.*\""
+            f'{text!r} is not a matcher; write it like severity="critical" or job=~"daily_.*"'
         )
     matcher = Matcher(match["name"], Op(match["op"]), _unquoted(match["value"], text))
     if matcher.op.is_regex:

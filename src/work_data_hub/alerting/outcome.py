@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +23,8 @@ from .workers import Name, Result
 
 # A sink whose credentials were refused is asked again this rarely.
 PARKED_RETRY_S = 3_600.0
+# Until its configuration changes.
+FOR_GOOD = 1e11
 # A weekend, and the Monday on which somebody looks.
 GIVE_UP_AFTER_S = 72 * 3_600.0
 # A fault in the sink itself comes from what it is told as a rule, and comes again.
@@ -61,7 +65,7 @@ def settle(
             else:
                 conversations.release(connection, result.job.plan.claim)
         except LeaseLost:
-            books.counts.append(Count("lease_lost", *name))
+            books.counts[Count("lease_lost", *name)] += 1
             log.warning("delivery.lease_lost", receiver=name[0], integration=name[1])
     add(connection, books.counts)
     return attempted, delivered
@@ -76,13 +80,16 @@ class _Books:
     integrations: Mapping[Name, Integration]
     now: float
     jitter: Callable[[], float]
-    counts: list[Count] = field(default_factory=list)
+    counts: Counter[Count] = field(default_factory=Counter)
 
     def taken(self, result: Result, receipt: Receipt) -> None:
         job = result.job
         progress = job.plan.taken(receipt, now=self.now)
         conversations.progress(self.connection, job.plan.claim, progress)
         self._note(result, "delivered")
+        for counted, value in receipt.counts.items():
+            label = json.dumps(counted, ensure_ascii=False)
+            self.counts[Count("alerts", *job.name, label)] += value
         before = self.health.get(job.name)
         was_troubled = before is not None and bool(before.failures or before.parked)
         pace_s = job.sink.pace_s
@@ -121,19 +128,21 @@ class _Books:
         wait_s = wait_after_failure(job.plan.claim.attempts + 1, jitter=self.jitter)
         asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_LONGEST_S)
         until = self.now if error.reason.parks else self.now + max(wait_s, asked_s)
-        conversations.postpone(self.connection, job.plan.claim, since=since, until=until)
+        conversations.postpone(
+            self.connection, job.plan.claim, since=since, until=until, receipt=error.receipt
+        )
         self._note(result, "failed", error)
         if error.reason.ambiguous:
-            self.counts.append(Count("maybe_twice", *job.name))
+            self.counts[Count("maybe_twice", *job.name)] += 1
         if error.reason.parks:
-            self._park(job.name, error)
+            self._park(job.name, error, until=self.now + PARKED_RETRY_S)
         elif error.reason is not Reason.INTERNAL:
             self._hold_back(job.name, error, asked_s)
 
     def _give_up(self, result: Result, error: DeliveryError) -> None:
         job = result.job
         claim = job.plan.claim
-        progress = job.plan.given_up(now=self.now)
+        progress = job.plan.given_up(error.receipt, now=self.now)
         conversations.progress(self.connection, claim, progress)
         self._note(result, "dead", error)
         letter_id = history.bury(
@@ -145,16 +154,19 @@ class _Books:
             detail=error.detail,
             at=self.now,
         )
-        health = self._health(job.name)
-        self._set(job.name, replace(health, failures=health.failures + 1))
+        if error.reason.parks:
+            self._park(job.name, error, until=FOR_GOOD)
+        else:
+            health = self._health(job.name)
+            self._set(job.name, replace(health, failures=health.failures + 1))
         if not troubles.is_about_alerting(job.notification.incidents[0].labels):
             letter = troubles.dead_letter(
                 job.name, error, letter_id=letter_id, group_key=claim.group_key
             )
             self._publish(letter)
 
-    def _park(self, name: Name, error: DeliveryError) -> None:
-        health = replace(self._health(name), parked=True, not_before=self.now + PARKED_RETRY_S)
+    def _park(self, name: Name, error: DeliveryError, *, until: float) -> None:
+        health = replace(self._health(name), parked=True, not_before=until)
         self._set(name, health)
         self._publish(troubles.parked(name, error))
 
@@ -181,7 +193,7 @@ class _Books:
             latency_s=result.latency_s,
         )
         label = error.reason.value if error else ""
-        self.counts.append(Count(outcome, *result.job.name, label))
+        self.counts[Count(outcome, *result.job.name, label)] += 1
 
     def _publish(self, alert: Alert) -> None:
         incidents.publish(

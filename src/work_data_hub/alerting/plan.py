@@ -44,22 +44,22 @@ class Plan:
         noticed_at = self.claim.noticed_at
         if self.notification and self.notification.purpose is not Purpose.UPDATE:
             noticed_at = now
-        previous = self.claim.receipt
-        if receipt and receipt.values:
-            previous = receipt
         return self._progress(
             opened=self.claim.opened or notified,
-            receipt=previous,
+            receipt=receipt,
             noticed_at=noticed_at,
             notified=notified,
             now=now,
         )
 
-    def given_up(self, *, now: float) -> Progress:
-        """The conversation after its notification became a dead letter."""
+    def given_up(self, receipt: Receipt | None, *, now: float) -> Progress:
+        """The conversation after its notification became a dead letter.
+
+        receipt: of what was reached all the same.
+        """
         return self._progress(
             opened=self.claim.opened,
-            receipt=self.claim.receipt,
+            receipt=receipt,
             noticed_at=now,
             notified=True,
             now=now,
@@ -83,7 +83,7 @@ class Plan:
         return Progress(
             told=self.told,
             opened=opened,
-            receipt=receipt,
+            receipt=receipt if receipt and receipt.values else self.claim.receipt,
             noticed_at=noticed_at,
             flushed_at=self.made_at,
             ended=self.ended,

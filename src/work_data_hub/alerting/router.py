@@ -137,6 +137,7 @@ class AlertRouter:
     ) -> int:
         """Close every open incident that carries these labels; gives how many.
 
+        labels: one with an empty value is carried by what has no such label.
         at: when it was over; what fired later stays open. Not given: now, whatever has fired.
         An alert that fired before, and is published later, is told as already over.
         Raises StoreUnavailable after two seconds; ValueError on no labels, which are on every
@@ -144,18 +145,26 @@ class AlertRouter:
         """
         from .store import incidents
 
-        if not labels:
-            raise ValueError("resolve needs labels; none at all are carried by every incident")
-        if at is not None and at.tzinfo is None:
-            raise ValueError("at has no time zone")
+        seconds = _over_at(labels, at)
         with self.store.database.write() as connection:
             return incidents.resolve(
-                connection,
-                storable(labels),
-                at=None if at is None else at.timestamp(),
-                event_key=event_key,
-                now=self._now(),
+                connection, storable(labels), at=seconds, event_key=event_key, now=self._now()
             )
+
+    def resolve_all(self, resolutions: Iterable[tuple[Mapping[str, str], datetime]]) -> int:
+        """As `resolve` for each (labels, at), up to 500 in one transaction."""
+        from .store import incidents
+
+        closed = 0
+        remaining = ((storable(labels), _over_at(labels, at)) for labels, at in resolutions)
+        while batch := list(islice(remaining, PUBLISHED_AT_ONCE)):
+            now = self._now()
+            with self.store.database.write() as connection:
+                closed += sum(
+                    incidents.resolve(connection, labels, at=at, event_key=None, now=now)
+                    for labels, at in batch
+                )
+        return closed
 
     def dispatch(self, until_idle: bool = False) -> int:
         """Tell what is due now; gives how many notifications were taken.
@@ -241,3 +250,11 @@ class AlertRouter:
     def _describe(self, error: Exception) -> str:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return self._redactor.text(text)[:500]
+
+
+def _over_at(labels: Mapping[str, str], at: datetime | None) -> float | None:
+    if not labels:
+        raise ValueError("resolve needs labels; none at all are carried by every incident")
+    if at is not None and at.tzinfo is None:
+        raise ValueError("at has no time zone")
+    return None if at is None else at.timestamp()

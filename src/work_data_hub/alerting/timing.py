@@ -21,6 +21,8 @@ _UNITS_S = {
     "s": 1.0,
     "ms": 0.001,
 }
+# Go counts nanoseconds in 64 bits.
+_LONGEST_S = 2**63 / 1e9
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS_S))
 
 RETRY_FIRST_S = 1.0
@@ -51,7 +53,10 @@ def seconds_of(duration: str) -> float:
         return 0.0
     if not duration or match is None:
         raise ValueError(f"{duration!r} is not a duration; write it like 30s, 5m or 1h30m")
-    return _within_range(sum(int(n) * _UNITS_S[unit] for unit, n in match.groupdict("0").items()))
+    seconds = sum(int(count) * _UNITS_S[unit] for unit, count in match.groupdict("0").items())
+    if seconds > _LONGEST_S:
+        raise ValueError(f"{duration!r} is longer than a duration can be: 292 years")
+    return seconds
 
 
 def first_flush(*, started_at: float, received_at: float, group_wait_s: float) -> float:

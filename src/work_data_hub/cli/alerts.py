@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json
+from .routes import loaded, routes_app
 
 if TYPE_CHECKING:
     from ..alerting.config import AlertsConfig
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..alerting.sink import Incident
 
 alerts_app = typer.Typer(name="alerts", help="The alert router.", no_args_is_help=True)
+alerts_app.add_typer(routes_app)
 
 ConfigFile = Annotated[
     Path | None, typer.Argument(help="alerts.yml; default: WDH_ALERTS_CONFIG, else ./alerts.yml.")
@@ -31,34 +33,54 @@ def _router() -> AlertRouter:
 
 
 @alerts_app.command()
-def check(file: ConfigFile = None, as_json: Json = False) -> None:
+def check(
+    file: ConfigFile = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse also what is read and has no effect.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Read alerts.yml as the router does: every fault with its line and key, and what is off."""
-    from ..alerting.config import load
-    from ..locations import alerts_config
-    from .console import console, show_json, show_table
+    from ..alerting.errors import ConfigError
+    from .console import show_json
 
-    if file is not None and not file.exists():
-        raise typer.BadParameter(f"{file} is not there")
-    config = load(file or alerts_config())
-    disabled = [str(integration) for integration in config.disabled]
+    config = loaded(file)
+    if strict and config.warnings:
+        raise ConfigError(config.path, config.warnings)
     if as_json:
-        receivers = {name: [i.name for i in r.integrations] for name, r in config.receivers.items()}
-        show_json({"file": str(config.path), "receivers": receivers, "disabled": disabled})
+        show_json(
+            {
+                "file": str(config.path),
+                "receivers": {
+                    n: [i.name for i in r.integrations] for n, r in config.receivers.items()
+                },
+                "fallback": config.fallback,
+                "disabled": [str(integration) for integration in config.disabled],
+                "warnings": config.warning_lines(),
+                "notes": config.notes,
+            }
+        )
         return
+    _show_check(config)
+
+
+def _show_check(config: AlertsConfig) -> None:
+    from .console import console, show_table
+
     show_table(
         f"{config.path}: no fault",
         ["receiver", "tells by", "off"],
         [
             (
-                name,
+                f"{name} (fallback)" if name == config.fallback else name,
                 ", ".join(integration.name for integration in receiver.integrations),
                 ", ".join(d.name for d in config.disabled if d.receiver == name),
             )
             for name, receiver in config.receivers.items()
         ],
     )
-    for line in disabled:
-        console().print(line, soft_wrap=True)
+    for line in (*map(str, config.disabled), *config.warning_lines(), *config.notes):
+        console().print(line, soft_wrap=True, markup=False)
 
 
 @alerts_app.command("list")

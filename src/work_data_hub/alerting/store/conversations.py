@@ -115,12 +115,24 @@ def progress(connection: Connection, held: Claim, made: Progress) -> None:
     )
 
 
-def postpone(connection: Connection, held: Claim, *, since: float, until: float) -> None:
-    """Records a failure that is worth another try. Raises LeaseLost."""
+def postpone(
+    connection: Connection,
+    held: Claim,
+    *,
+    since: float,
+    until: float,
+    receipt: Receipt | None = None,
+) -> None:
+    """Records a failure that is worth another try. Raises LeaseLost.
+
+    receipt: of what was reached all the same; the next try begins with it.
+    """
+    known = receipt if receipt and receipt.values else held.receipt
     given = {
         "new_attempts": held.attempts + 1,
         "new_failing_since": since,
         "new_not_before": until,
+        "new_receipt": json_text(known.values) if known else "{}",
     }
     _record(connection, held, _POSTPONE, given)
 
@@ -236,6 +248,7 @@ _POSTPONE = (
         attempts=bindparam("new_attempts"),
         failing_since=bindparam("new_failing_since"),
         not_before=bindparam("new_not_before"),
+        receipt=bindparam("new_receipt"),
         lease_until=0.0,
     )
 )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..errors import StoreUnavailable
 from . import tables
+from .direct import driver_of
 
 # The caller of publish() is a step of somebody's pipeline: it does not wait longer.
 BUSY_TIMEOUT_S = 2.0
@@ -111,6 +112,8 @@ class Database:
             yield
         except DBAPIError as err:
             raise StoreUnavailable(f"{self.name}: {_advised(str(err.orig))}") from err
+        except sqlite3.Error as err:
+            raise StoreUnavailable(f"{self.name}: {_advised(str(err))}") from err
         except PoolTimeout:
             raise StoreUnavailable(f"{self.name}: too many threads write at once") from None
         except OSError as err:
@@ -143,7 +146,7 @@ def _advised(problem: str) -> str:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE: a writer that began as a reader would be refused where it should wait.
     reads = connection.get_execution_options().get(_READS)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    driver_of(connection).execute("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _make_tables(connection: Connection) -> None:

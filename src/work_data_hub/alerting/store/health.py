@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from .tables import counters, integrations
 from .upsert import as_text, insert
@@ -52,7 +52,9 @@ def set_health(connection: Connection, name: Name, health: Health) -> None:
 
 @dataclass(frozen=True)
 class Count:
-    """One counter: `delivered`, `failed` by reason, `dead`, `maybe_twice`, `lease_lost`."""
+    """One counter: `delivered`, `failed` and `dead` by reason, `maybe_twice`, `lease_lost`, and
+    `alerts` by whatever the sink counts.
+    """
 
     name: str
     receiver: str
@@ -60,9 +62,9 @@ class Count:
     label: str = ""
 
 
-def add(connection: Connection, counts: Iterable[Count]) -> None:
-    """Raises each counter by one, as often as it is named."""
-    rows = [vars(count) | {"value": 1} for count in counts]
+def add(connection: Connection, counts: Mapping[Count, int]) -> None:
+    """Raises each counter by so much."""
+    rows = [vars(count) | {"value": value} for count, value in counts.items()]
     if rows:
         connection.execute(_ADD, rows)
 
@@ -75,14 +77,15 @@ def counted(connection: Connection) -> Mapping[Count, int]:
     }
 
 
+_new = insert(counters)
 _ADD = as_text(
-    insert(counters).on_conflict_do_update(
+    _new.on_conflict_do_update(
         index_elements=[
             counters.c.name,
             counters.c.receiver,
             counters.c.integration,
             counters.c.label,
         ],
-        set_={"value": counters.c.value + text("1")},
+        set_={"value": counters.c.value + _new.excluded.value},
     )
 )

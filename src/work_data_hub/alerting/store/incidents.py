@@ -16,6 +16,7 @@ from ..alert import ALERTNAME, Alert, Severity
 from ..sink import Incident, Status
 from ..telling import StoredIncident
 from ..timing import moment
+from .direct import execute
 from .tables import IS_FIRING, events, incidents, resolutions
 from .upsert import as_text, insert
 
@@ -65,7 +66,7 @@ def publish(
                 over = {"status": Status.RESOLVED.value, "resolved_at": over_at}
                 connection.execute(incidents.insert(), row | over)
             return Outcome.ALREADY_OVER
-    count = connection.execute(_FIRE, row).scalar_one()
+    ((count,),) = execute(connection, _FIRE, row).fetchall()
     return Outcome.OPENED if count == 1 else Outcome.UPDATED
 
 
@@ -79,7 +80,8 @@ def resolve(
 ) -> int:
     """Closes every open incident that carries these labels; gives how many.
 
-    labels: one with an empty value is carried by what has no such label. at: when it was over; what fired later stays open. None: now, whatever has fired.
+    labels: one with an empty value is carried by what has no such label.
+    at: when it was over; what fired later stays open. None: now, whatever has fired.
     """
     if not _is_new(connection, event_key, now):
         return 0
@@ -159,12 +161,13 @@ def firing_labels(connection: Connection) -> Sequence[Mapping[str, str]]:
 def _is_new(connection: Connection, event_key: str | None, now: float) -> bool:
     if event_key is None:
         return True
-    return connection.execute(_EVENT, {"key": event_key, "at": now}).rowcount == 1
+    return bool(execute(connection, _EVENT, {"key": event_key, "at": now}).rowcount == 1)
 
 
 def _resolved_after(connection: Connection, labels: Mapping[str, str], at: float) -> float | None:
     """When what fired at `at` was over: the first known resolution of these labels after it."""
-    found = connection.execute(_LATER_RESOLUTIONS, {"alertname": labels[ALERTNAME], "at": at})
+    given = {"alertname": labels[ALERTNAME], "at": at}
+    found = execute(connection, _LATER_RESOLUTIONS, given).fetchall()
     return next((over for of, over in found if _carries(labels, json.loads(of))), None)
 
 

@@ -11,7 +11,18 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, and_, delete, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    and_,
+    delete,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from .data_table import DATA_SOURCE, primary_key
@@ -68,9 +79,15 @@ def rows_with_known_keys(
 
 
 def _replace_by_staging(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
-    staged = _temporary(connection, "wdh_stage", table, frame)
-    connection.execute(delete(table).where(_same_key(staged, table, primary_key(table))))
-    columns = [staged.c[name] for name in frame.columns]
+    keys = primary_key(table)
+    alike = [c.name for c in frame if c.name not in keys and _all_alike(c)]
+    staged = _temporary(connection, "wdh_stage", table, frame.drop(alike))
+    connection.execute(delete(table).where(_same_key(staged, table, keys)))
+    # What all rows share, as source and time, is said once.
+    columns = [
+        literal(frame[name][0], table.c[name].type) if name in alike else staged.c[name]
+        for name in frame.columns
+    ]
     insertion = insert(table).from_select(frame.columns, select(*columns))
     inserted = connection.execute(insertion.execution_options(preserve_rowcount=True))
     assert inserted.rowcount == frame.height, f"{inserted.rowcount} of {frame.height} rows"
@@ -135,8 +152,8 @@ def _sqlite_rows(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 
 def _sqlite_cells(column: pl.Series) -> list[Any]:
-    """Where all cells are alike, as source and time are, they are one object, made once."""
-    if len(column) and column[0] == column[-1] and column.n_unique() == 1:
+    """Where all cells are alike they are one object, made once."""
+    if _all_alike(column):
         return _for_sqlite(column[:1]).to_list() * len(column)
     return _for_sqlite(column).to_list()
 
@@ -153,3 +170,7 @@ def _for_sqlite(column: pl.Series) -> pl.Series:
     if dtype == pl.Date:
         return column.dt.strftime("%Y-%m-%d")
     return column.cast(pl.Int8) if dtype == pl.Boolean else column
+
+
+def _all_alike(column: pl.Series) -> bool:
+    return bool(len(column)) and column[0] == column[-1] and column.n_unique() == 1

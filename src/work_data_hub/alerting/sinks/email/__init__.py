@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from ...kind import Kind, SinkConfig
 from ...tls import TlsConfig
-from .addresses import host_and_port, mailboxes
+from .addresses import host_and_port, is_loopback, mailboxes
 
 if TYPE_CHECKING:
     from ...http import HttpSession
@@ -71,6 +71,12 @@ class EmailConfig(SinkConfig):
         if self.force_implicit_tls is not None:
             return self.force_implicit_tls
         return host_and_port(self.smarthost)[1] == SMTPS_PORT
+
+    def notes(self) -> tuple[str, ...]:
+        host, _ = host_and_port(self.smarthost)
+        if self.require_tls or self.implicit_tls or is_loopback(host):
+            return ()
+        return ("require_tls is false: mails go out unencrypted",)
 
     def replaced(self) -> tuple[str, ...]:
         templates = [f"headers.{name}" for name, text in self.headers.items() if _TEMPLATE in text]
@@ -149,9 +155,7 @@ EMAIL = Kind(
         "hello": "smtp_hello",
         "auth_username": "smtp_auth_username",
         "auth_password": "smtp_auth_password",
-        "auth_password_file": "smtp_auth_password_file",
         "auth_secret": "smtp_auth_secret",
-        "auth_secret_file": "smtp_auth_secret_file",
         "auth_identity": "smtp_auth_identity",
         "require_tls": "smtp_require_tls",
         "force_implicit_tls": "smtp_force_implicit_tls",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 # What any server takes: no quotes, no comments, ASCII only.
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2
@@ -51,3 +52,11 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not 0 < int(port) < 65_536:
         raise ValueError("has a port that is none")
     return bare, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """This machine: what is said to it crosses no network."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -11,9 +11,9 @@ from email.policy import SMTP
 from html import escape
 
 from ...alert import Severity
-from ...message import Message, Section
+from ...message import Message
 from ...sink import Status
-from ...wording import Words
+from ...text_form import cut, text_form
 from .addresses import Mailbox
 
 # Readers cut a mail off (Gmail at 102 kB); the log and the error must fit with all the rest.
@@ -73,14 +73,9 @@ def mail(
     if thread is not None:
         made["In-Reply-To"] = thread
         made["References"] = thread
-    made.set_content(text(message))
+    made.set_content(text_form(message, max_section_chars=MAX_SECTION_CHARS) + "\n")
     made.add_alternative(html(message), subtype="html")
     return made.as_bytes()
-
-
-def text(message: Message) -> str:
-    """For readers without HTML, for searching, for a watch."""
-    return "\n".join(_text_lines(message)) + "\n"
 
 
 def html(message: Message) -> str:
@@ -92,41 +87,8 @@ def html(message: Message) -> str:
     )
 
 
-def cut(section: Section, words: Words) -> str:
-    """The section's text, its end or its beginning within the limit; what was cut is said."""
-    over = len(section.text) - MAX_SECTION_CHARS
-    if over <= 0:
-        return section.text
-    said = words.cut.format(f"{over:,}")
-    if section.keep_end:
-        return f"{said}\n{section.text[-MAX_SECTION_CHARS:]}"
-    return f"{section.text[:MAX_SECTION_CHARS]}\n{said}"
-
-
 def _address(box: Mailbox) -> Address:
     return Address(display_name=box.name, addr_spec=box.address)
-
-
-def _text_lines(message: Message) -> Iterator[str]:
-    first, words = message.first, message.words
-    yield message.title
-    if first.summary:
-        yield from ("", first.summary)
-    yield ""
-    for field in first.fields:
-        yield f"{field.name}{words.colon}{field.value}"
-    for section in first.sections:
-        yield from ("", f"{section.title}{words.colon.strip()}", cut(section, words))
-    if message.others:
-        yield from ("", f"{words.others}{words.colon.strip()}")
-        for other in message.others:
-            yield f"- {other.text}" + (f" <{other.link.url}>" if other.link else "")
-        if message.more:
-            yield f"- {words.more.format(message.more)}"
-    if first.links:
-        yield ""
-        yield from (f"{link.text}{words.colon}{link.url}" for link in first.links)
-    yield from ("", "-- ", message.footer)
 
 
 def _html_parts(message: Message) -> Iterator[str]:
@@ -152,7 +114,7 @@ def _html_parts(message: Message) -> Iterator[str]:
     for section in first.sections:
         style = _PRE if section.code else "white-space:pre-wrap;margin:4px 0 12px"
         yield f"<b>{escape(section.title)}</b>"
-        yield f'<div style="{style}">{escape(cut(section, words))}</div>'
+        yield f'<div style="{style}">{escape(cut(section, MAX_SECTION_CHARS, words))}</div>'
     if message.others:
         yield f"<b>{escape(words.others)}</b><ul>"
         for other in message.others:

@@ -11,14 +11,13 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from ...dialing import dial, left_s
 from ...errors import DeliveryError, Reason
 from ...redact import Redactor
 from ...sink import Deadline
-from .addresses import host_and_port
+from .addresses import host_and_port, is_loopback
 from .replies import CLOSING, DONE, GO_AHEAD, GREETING, LOGGED_IN, READY_FOR_TLS, Reply, reply
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class SmtpServer:
         username = self._config.auth_username
         if not username:
             return
-        if not connection.is_encrypted and not _is_loopback(self._host):
+        if not connection.is_encrypted and not is_loopback(self._host):
             raise DeliveryError(
                 Reason.MISCONFIGURED, "the login would go out unencrypted; set require_tls"
             )
@@ -255,13 +254,6 @@ def _failure(err: Exception, connection: _Connection, deadline: Deadline) -> Del
     else:
         detail = "nothing was sent: the connection was lost"
     return DeliveryError(Reason.UNAVAILABLE, detail)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _as_bytes(said: bytes | str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, field_validator, model_validator
 
@@ -22,6 +22,7 @@ class SlackConfig(SinkConfig):
     app_url: the address of chat.postMessage; its sister methods stand beside it.
     channel: an id (`C0123456789`) or a name (`#alerts`); the bot must be a member of it.
     username, icon_emoji: need the scope chat:write.customize, and a webhook ignores them.
+    actions ... title_link: the form of Alertmanager's message. They are read, and ours is sent.
     """
 
     api_url: SecretStr | None = None
@@ -30,6 +31,28 @@ class SlackConfig(SinkConfig):
     channel: str | None = None
     username: str | None = None
     icon_emoji: str | None = None
+    actions: Any = None
+    callback_id: Any = None
+    color: Any = None
+    fallback: Any = None
+    fields: Any = None
+    footer: Any = None
+    icon_url: Any = None
+    image_url: Any = None
+    link_names: Any = None
+    mrkdwn_in: Any = None
+    pretext: Any = None
+    short_fields: Any = None
+    text: Any = None
+    thumb_url: Any = None
+    title: Any = None
+    title_link: Any = None
+
+    def replaced(self) -> tuple[str, ...]:
+        form = type(self).model_fields.items()
+        return tuple(
+            name for name, about in form if about.annotation is Any and getattr(self, name)
+        )
 
     def notes(self) -> tuple[str, ...]:
         if self.api_url is None:
@@ -41,6 +64,8 @@ class SlackConfig(SinkConfig):
     def _is_web_address(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("https://", "http://")):
             raise ValueError("is no web address; an incoming webhook starts with https://")
+        if value is not None and value.get_secret_value().endswith(POST_MESSAGE):
+            raise ValueError("is no incoming webhook; write the bot's token as app_token instead")
         return value
 
     @field_validator("app_url")
@@ -71,4 +96,14 @@ def build(config: SlackConfig, *, redact: Redactor, http: HttpSession | None) ->
     return SlackWebhookSink(SlackWebhook(config, session, redact))
 
 
-SLACK = Kind("slack", SlackConfig, build)
+SLACK = Kind(
+    "slack",
+    SlackConfig,
+    build,
+    globals={
+        "api_url": "slack_api_url",
+        "app_token": "slack_app_token",
+        "app_url": "slack_app_url",
+    },
+    one_of=frozenset({"api_url", "app_token"}),
+)
