@@ -1,5 +1,4 @@
-"""The conventional way, as it is usually written: pandas with openpyxl, `iterrows`, pydantic models
-row by row, then executemany (SQLite) or psycopg2's execute_values (PostgreSQL).
+"""The conventional way: pandas with openpyxl, `to_dict("records")`, pydantic models row by row, then executemany (SQLite) or psycopg2's execute_values (PostgreSQL).
 
 It keeps the product's rules for records; it keeps no ledger, no quarantine and no checksum.
 """
@@ -137,8 +136,7 @@ def _records(workbook: Path) -> list[tuple[Any, ...]]:
     frame = pd.read_excel(workbook, engine="openpyxl", dtype={"计划代码": str, "公司代码": str})
     now = datetime.now(UTC).isoformat()
     records, refused = [], []
-    for number, row in frame.iterrows():
-        cells = row.to_dict()
+    for number, cells in enumerate(frame.to_dict("records")):
         raw = RawRow.model_validate(cells)
         if raw.is_total:
             refused.append((number, "totals_row", cells))

@@ -15,5 +15,5 @@ __all__ = ["postgres_server", "postgres_url", "scrubbed_environment"]
 def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the developer's own reaches a test."""
     for name in os.environ:
-        if name.startswith(("WDH_", "SLACK_")) or name == "DAGSTER_HOME":
+        if name.startswith(("WDH_", "SLACK_", "SMTP_", "ALERT_")) or name == "DAGSTER_HOME":
             monkeypatch.delenv(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -162,3 +163,52 @@ def test_numbers_as_keys_are_text_and_keep_their_line() -> None:
     assert document.data == {"1": "a", "01": "b"}
     assert document.line_of(("01",)) == 2
     assert document.line_of(("01", "deeper")) == 2
+
+
+def test_what_yaml_takes_for_something_else_than_text_is_known_as_it_was_written() -> None:
+    document = parse("a: 0123\nb: [17:00, '17:00', yes]\nc: ~\n", FILE)
+    assert document.texts == {
+        ("a",): "0123",
+        ("b", 0): "17:00",
+        ("b", 2): "yes",
+        ("c",): "~",
+    }
+
+
+def test_a_text_with_half_a_character_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is not"):
+        parse("a: \ud800\n", FILE)
+
+
+def test_a_fault_in_what_was_filled_in_is_told_where_it_was_taken_from() -> None:
+    document = parse("options: {}\nname: 3\n", FILE)
+    with pytest.raises(ConfigError) as caught:
+        validate(
+            document,
+            Routes,
+            data={"receivers": [{"name": 3}]},
+            written_at={("receivers", 0, "name"): ("name",)},
+        )
+    assert str(caught.value).startswith("routes.yml:2: name: ")
+
+
+def test_of_very_many_faults_the_first_are_told_and_the_rest_counted() -> None:
+    keys = "".join(f"k{i}: 1\n" for i in range(200))
+    told = faults(keys).splitlines()
+    assert len(told) == 51
+    assert told[-1] == "and 151 more"
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="too large"):
+        read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 1_000_000, "{a: " * 250_000, "a: 1\n" * 200_000, "- &x\n" * 150_000], ids=len
+)
+def test_a_hostile_file_of_the_largest_size_is_refused_at_once(text: str) -> None:
+    before = time.perf_counter()
+    with pytest.raises(ConfigError):
+        parse(text, FILE)
+    assert time.perf_counter() - before < 1

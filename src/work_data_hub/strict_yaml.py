@@ -17,6 +17,7 @@ from yaml.reader import ReaderError
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
+MAX_FAULTS_TOLD = 50
 
 _TEXT = "tag:yaml.org,2002:str"
 
@@ -34,12 +35,15 @@ class Fault:
 
 
 class ConfigError(Exception):
-    """A configuration file cannot be used. Its text lists every fault, one a line."""
+    """A configuration file cannot be used. Its text lists the faults, one a line, the first 50."""
 
     def __init__(self, path: Path | str, faults: Sequence[Fault]) -> None:
         self.path = Path(path)
         self.faults = tuple(faults)
-        super().__init__("\n".join(self._sentence(fault) for fault in faults))
+        lines = [self._sentence(fault) for fault in self.faults[:MAX_FAULTS_TOLD]]
+        if len(self.faults) > MAX_FAULTS_TOLD:
+            lines.append(f"and {len(self.faults) - MAX_FAULTS_TOLD} more")
+        super().__init__("\n".join(lines))
 
     def _sentence(self, fault: Fault) -> str:
         where = f"{self.path}:{fault.line}" if fault.line else str(self.path)

@@ -68,7 +68,7 @@ def test_alertmanagers_defaults_hold(read: Any) -> None:
         (VALID.replace("receiver: team", "group_by: []"), r"route\.receiver: is missing"),
         (
             VALID.replace("chat_", "chta_"),
-            r":5: receivers\[0\]\.chta_configs: no sink of this kind is installed; there are chat_configs",
+            r":5: receivers\[0\]\.chta_configs: no sink of this kind is installed; there are c",
         ),
         (VALID.replace("url:", "ulr:"), r":6: receivers\[0\]\.chat_configs\[0\]\.ulr"),
         (VALID.replace("- url: https://chat.example/secret-path", "-"), r"\[0\]: is empty; write"),
@@ -236,3 +236,189 @@ def test_reading_the_file_loads_neither_dagster_nor_the_database() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+MAILS = """\
+global:
+  smtp_smarthost: mail.example:587
+  smtp_from: alerts@example.org
+  smtp_auth_username: ${MAIL_USER:-}
+  smtp_auth_password: ${MAIL_PASSWORD:-}
+route: {receiver: mails}
+receivers:
+  - name: mails
+    email_configs:
+      - to: lead@example.org
+"""
+
+
+@pytest.fixture
+def read_ours(tmp_path: Path) -> Any:
+    def read(text: str, **environ: str) -> AlertsConfig:
+        path = tmp_path / "ours.yml"
+        path.write_text(text, encoding="utf-8")
+        return load(path, environ=environ)
+
+    return read
+
+
+def test_a_key_that_an_integration_leaves_out_is_the_global_one(read_ours: Any) -> None:
+    (mail,) = read_ours(MAILS, MAIL_USER="u", MAIL_PASSWORD="pw").integrations()
+    assert (mail.config.from_, mail.config.smarthost) == ("alerts@example.org", "mail.example:587")
+    assert mail.config.auth_password.get_secret_value() == "pw"
+
+
+def test_a_key_of_an_integration_stands_before_the_global_one(read_ours: Any) -> None:
+    (mail,) = read_ours(MAILS + "        from: own@example.org\n").integrations()
+    assert mail.config.from_ == "own@example.org"
+
+
+def test_an_optional_global_variable_that_is_not_set_disables_nothing(read_ours: Any) -> None:
+    config = read_ours(MAILS)
+    assert not config.disabled
+    assert next(config.integrations()).config.auth_username is None
+
+
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        (MAILS.replace("mail.example:587", "${SMARTHOST:-}"), "SMARTHOST"),
+        (
+            "global: {slack_api_url: '${HOOK:-}'}\nroute: {receiver: a}\n"
+            "receivers: [{name: a, slack_configs: [{channel: x}]}]\n",
+            "HOOK",
+        ),
+    ],
+)
+def test_a_global_variable_that_an_integration_cannot_do_without_disables_it(
+    read_ours: Any, text: str, variable: str
+) -> None:
+    (disabled,) = read_ours(text).disabled
+    assert disabled.why == f"{variable} not set"
+
+
+def test_a_fault_in_a_global_value_is_told_at_the_global_key(read_ours: Any) -> None:
+    with pytest.raises(ConfigError, match=r"ours\.yml:2: global\.smtp_smarthost: "):
+        read_ours(MAILS.replace("mail.example:587", "mail.example"))
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ("{colour: red}", r"global\.colour: is not known here"),
+        ("{resolve_timeout: 5}", r"global\.resolve_timeout: is no duration"),
+        ("[a]", r"global: must be keys and their values"),
+    ],
+)
+def test_a_wrong_global_section_is_refused(read: Any, section: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read(VALID + f"global: {section}\n")
+
+
+def test_resolve_timeout_is_five_minutes_or_as_written(read: Any) -> None:
+    assert read(VALID).resolve_timeout_s == 300
+    assert read(VALID + "global: {resolve_timeout: 10m}\n").resolve_timeout_s == 600
+
+
+def test_a_token_of_its_own_stands_before_the_global_webhook(read_ours: Any) -> None:
+    config = read_ours(
+        "global: {slack_api_url: 'https://hooks.example/x'}\nroute: {receiver: a}\n"
+        "receivers: [{name: a, slack_configs: [{app_token: xoxb-1, channel: x}, {}]}]\n"
+    )
+    token, webhook = (i.config for i in config.integrations())
+    assert token.api_url is None
+    assert webhook.api_url.get_secret_value() == "https://hooks.example/x"
+
+
+def test_a_global_secret_can_stand_in_a_file(read_ours: Any, tmp_path: Path) -> None:
+    secret = tmp_path / "hook"
+    secret.write_text("https://hooks.example/from-a-file\n", encoding="utf-8")
+    text = (
+        f"global: {{slack_api_url_file: {secret}}}\nroute: {{receiver: a}}\n"
+        "receivers: [{name: a, slack_configs: [{}]}]\n"
+    )
+    config = read_ours(text)
+    assert config.secrets() == {"https://hooks.example/from-a-file"}
+    before = next(config.integrations()).digest
+    secret.write_text("https://hooks.example/rotated\n", encoding="utf-8")
+    assert next(read_ours(text).integrations()).digest != before
+
+
+def test_a_global_secret_that_nothing_uses_is_known_all_the_same(read_ours: Any) -> None:
+    text = "global: {smtp_auth_password: hunter2}\nroute: {receiver: a}\nreceivers: [{name: a}]\n"
+    assert read_ours(text).secrets() == {"hunter2"}
+
+
+def test_secrets_are_found_however_deep(read_ours: Any) -> None:
+    config = read_ours(
+        "route: {receiver: a}\nreceivers:\n- name: a\n  webhook_configs:\n  - url: https://h/s1\n"
+        "    http_config: {http_headers: {X-Key: {secrets: [s2]}}, basic_auth: {username: u,"
+        " password: s3}}\n"
+    )
+    assert config.secrets() == {"https://h/s1", "s2", "s3"}
+    assert not any(secret in repr(config) for secret in ("s1", "s2", "s3"))
+
+
+def test_the_fallback_is_the_first_routes_receiver_or_the_one_that_is_named(read: Any) -> None:
+    other = VALID + "  - name: other\n"
+    assert read(other).fallback == "team"
+    assert read(other + "fallback: other\n").fallback == "other"
+    with pytest.raises(ConfigError, match=r":7: fallback: no receiver 'nobody'; known: team"):
+        read(VALID + "fallback: nobody\n")
+
+
+def test_a_receiver_speaks_its_own_language_or_that_of_the_file(read: Any) -> None:
+    text = VALID + "  - name: other\n    language: en\nlanguage: zh\n"
+    receivers = read(text).receivers
+    assert (receivers["team"].language, receivers["other"].language) == ("zh", "en")
+
+
+def test_a_route_has_its_own_time_intervals_and_inherits_none(read: Any) -> None:
+    config = read(
+        VALID.replace(
+            "receiver: team\n",
+            "receiver: team\n  routes:\n  - mute_time_intervals: [nights]\n    routes: [{}]\n",
+        )
+        + "time_intervals:\n- name: nights\n  time_intervals:\n  - weekdays: [sunday]\n"
+    )
+    outer = config.route.routes[0]
+    assert outer.mute_time_intervals == ("nights",)
+    assert outer.routes[0].mute_time_intervals == ()
+    assert len(config.time_intervals["nights"]) == 1
+
+
+@pytest.mark.parametrize("key", ["mute_time_intervals", "active_time_intervals"])
+def test_a_time_interval_that_is_not_there_is_refused(read: Any, key: str) -> None:
+    text = VALID.replace("team\nrec", f"team\n  routes:\n  - {key}: [nights]\nrec")
+    with pytest.raises(ConfigError, match=rf":4: .*{key}\[0\]: no time interval 'nights'"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("weekdays: [friyay]", r"weekdays: 'friyay' is no day of the week"),
+        ("days_of_month: ['0']", r"days_of_month: '0' is no day of the month"),
+        ("months: ['13']", r"months: '13' is no month"),
+        ("years: ['2026:2024']", r"years: '2026:2024' ends before it begins"),
+        ("years: []", r"years: is empty; leave it out"),
+        ("location: Asia/Shanghia", r"location: 'Asia/Shanghia' is no time zone"),
+        (
+            "times: [{start_time: '9:00', end_time: '10:00'}]",
+            r"times\[0\]: '9:00' is no time of day",
+        ),
+        ("times: [{start_time: '22:00', end_time: '06:00'}]", r"times\[0\]: start_time must be"),
+        ("hours: [1]", r"hours: is not known here"),
+    ],
+)
+def test_a_wrong_time_interval_is_refused_with_its_line(read: Any, spec: str, says: str) -> None:
+    text = VALID + f"time_intervals:\n- name: x\n  time_intervals:\n  - {spec}\n"
+    with pytest.raises(
+        ConfigError, match=rf":10: time_intervals\[0\]\.time_intervals\[0\]\.{says}"
+    ):
+        read(text)
+
+
+def test_a_kind_that_nobody_brings_is_refused_by_name(read: Any) -> None:
+    with pytest.raises(ConfigError, match=r"pagerduty_configs: no sink of this kind is installed"):
+        read(VALID + "    pagerduty_configs: [{service_key: x}]\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -224,6 +225,15 @@ class TestTls:
             error = failure(sink_for(server, require_tls=True, tls_config=tls))
             assert "certificate is not valid" in error.detail
             assert server.mails == []
+
+    def test_a_certificate_must_name_the_host_that_was_written(
+        self, tls_server: MailServer, tmp_path: Path
+    ) -> None:
+        """The certificate is for `localhost`."""
+        address = tls_server.smarthost.replace("localhost", "127.0.0.1")
+        tls = {"ca_file": tls_server.ca_file(tmp_path)}
+        config = config_for(address, require_tls=True, tls_config=tls)
+        assert "certificate is not valid" in failure(EmailSink(config, Redactor())).detail
 
     def test_an_implicit_certificate_that_nobody_vouches_for_is_refused(self) -> None:
         with MailServer(implicit_tls=True, starttls=False) as server:
@@ -472,6 +482,7 @@ class TestDeadline:
         with saying((b"220-" + b"a" * 1_000 + b"\r\n") * 2_000) as host:
             error = failure(EmailSink(config_for(host), Redactor()))
             assert error.reason is Reason.UNAVAILABLE
+            assert error.detail == "nothing was sent: the connection was lost"
 
     def test_a_deadline_that_has_passed_sends_nothing(self, server: MailServer) -> None:
         assert failure(sink_for(server), within_s=0).reason is Reason.UNAVAILABLE
@@ -498,10 +509,16 @@ class TestDeadline:
             "the connection was refused",
         )
 
-    def test_a_name_that_is_none_says_so(self) -> None:
+    def test_a_name_that_is_none_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nobody(*_: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "mail.invalid: Name or service not known")
+
+        monkeypatch.setattr("work_data_hub.alerting.dialing.socket.getaddrinfo", nobody)
         error = failure(EmailSink(config_for("mail.invalid:25"), Redactor()))
-        assert error.reason is Reason.UNAVAILABLE
-        assert "mail.invalid" not in str(error)
+        assert (error.reason, error.detail) == (
+            Reason.UNAVAILABLE,
+            "the host name cannot be resolved",
+        )
 
 
 def test_headers_of_the_configuration_are_added_or_take_the_place_of_ours(

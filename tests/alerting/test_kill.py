@@ -70,8 +70,8 @@ def test_two_hundred_alerts_published_and_killed_are_all_told(tmp_path: Path) ->
     assert {f"job{i}" for i in range(200)} <= {line["job"] for line in _told(tmp_path)}
 
 
-def test_dispatchers_killed_at_random_lose_nothing_and_keep_the_order(tmp_path: Path) -> None:
-    jobs = [f"job{i}" for i in range(20)]
+def test_dispatchers_killed_again_and_again_lose_nothing_and_keep_the_order(tmp_path: Path) -> None:
+    jobs = [f"job{i}" for i in range(40)]
     publisher = doomed.router_in(tmp_path)
     publisher.publish_all(Alert({"alertname": "RunFailed", "job": job}) for job in jobs)
     deaths = _dispatch_and_die(tmp_path, jobs)
@@ -92,16 +92,19 @@ def test_dispatchers_killed_at_random_lose_nothing_and_keep_the_order(tmp_path: 
 
 
 def _dispatch_and_die(folder: Path, jobs: list[str]) -> int:
-    """Some dispatchers at a time until every job was told of; gives how many died of a kill."""
-    running: list[subprocess.Popen[bytes]] = []
+    """Some dispatchers at a time until every job was told of; every tenth message kills one."""
+    running = [_start(folder, "endless") for _ in range(DISPATCHERS)]
     deaths = 0
-    ends_at = time.monotonic() + 60
+    ends_at = time.monotonic() + 120
     while not _all_open(folder, jobs) and time.monotonic() < ends_at:
-        ended = [process for process in running if process.poll() is not None]
-        deaths += sum(process.returncode == -signal.SIGKILL for process in ended)
-        running = [process for process in running if process not in ended]
-        running += [_start(folder, "random") for _ in range(DISPATCHERS - len(running))]
-        time.sleep(0.05)  # other processes work meanwhile
+        if len(_told(folder)) >= 10 * (deaths + 1):
+            victim = running.pop(0)
+            victim.kill()
+            victim.wait()
+            deaths += 1
+            running.append(_start(folder, "endless"))
+        assert [process.poll() for process in running] == [None] * DISPATCHERS
+        time.sleep(0.01)  # other processes work meanwhile
     for process in running:
         process.kill()
         process.wait()
@@ -120,7 +123,7 @@ def _start(folder: Path, step: str) -> subprocess.Popen[bytes]:
 
 def _after_the_lease(folder: Path) -> Any:
     """A router for which the leases of the dead have run out."""
-    return doomed.router_in(folder, database_clock=lambda: time.time() * 5)
+    return doomed.router_in(folder, database_clock=lambda: time.time() * 3)
 
 
 def _told(folder: Path) -> list[dict[str, str]]:

@@ -544,3 +544,12 @@ def test_the_landing_folder_itself_may_be_a_link(
     monkeypatch.setenv("WDH_DATA_BASE_DIR", str(link))
     [file] = linked.discover()
     assert file.path == str(link / "2024_11_受托业绩.xlsx")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep names in Unicode")
+def test_one_of_ours_with_a_name_that_is_not_utf8_is_named_and_not_passed_over(
+    landing: LandingFolder,
+) -> None:
+    (landing.root / os.fsdecode(b"2024_11_\xff" + "受托业绩.xlsx".encode())).write_bytes(b"x")
+    with pytest.raises(LandingFolderUnreadable, match="not UTF-8; rename it"):
+        DataSourceConnector().discover("trustee_performance")

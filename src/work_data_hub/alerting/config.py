@@ -85,6 +85,7 @@ class AlertsConfig:
 
     fallback: the receiver for what a dead sink could not deliver, and for alerts about alerting.
     resolve_timeout_s: after it, an alert from outside that has no end of its own is over.
+    retention_s: what has been over for so long is deleted.
     warnings: what is accepted and has no effect; `check --strict` refuses it.
     notes: what whoever wrote the file should know of an integration.
     """
@@ -96,6 +97,7 @@ class AlertsConfig:
     time_intervals: Mapping[str, tuple[TimeInterval, ...]]
     fallback: str
     resolve_timeout_s: float
+    retention_s: float
     disabled: tuple[Disabled, ...]
     warnings: tuple[Fault, ...]
     notes: tuple[str, ...]
@@ -194,6 +196,7 @@ def _config(document: Document, filled: Interpolated, kinds: Mapping[str, Kind])
         },
         fallback=parsed.fallback or parsed.route.receiver or "",
         resolve_timeout_s=settings.resolve_timeout_s,
+        retention_s=parsed.retention,
         disabled=disabled,
         warnings=(*settings.warnings, *_replaced(document, parsed)),
         notes=tuple(_notes(receivers.values())),

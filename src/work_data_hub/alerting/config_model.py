@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,13 @@ def _positive_duration(value: Any) -> float:
     if (seconds := _duration(value)) > 0:
         return seconds
     raise ValueError("must be longer than 0")
+
+
+def _retention(value: Any) -> float:
+    # A feed reads the last hours again, and knows by the keys kept what it has told.
+    if (seconds := _duration(value)) >= seconds_of("1d"):
+        return seconds
+    raise ValueError("must be at least 1d")
 
 
 def _texts(value: Any, what: str) -> list[str]:
@@ -90,7 +98,7 @@ def _group_by(value: Any) -> tuple[str, ...]:
         if set(names) != {EVERY_LABEL}:
             raise ValueError("'...' groups by every label and stands alone")
         return (EVERY_LABEL,)
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(f"names a label twice: {', '.join(twice)}")
     return tuple(map(_label_name, names))
 
@@ -107,6 +115,7 @@ def _ranges(read: Callable[[str], Range]) -> BeforeValidator:
 
 Duration = Annotated[float, BeforeValidator(_duration)]
 PositiveDuration = Annotated[float, BeforeValidator(_positive_duration)]
+Retention = Annotated[float, BeforeValidator(_retention)]
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers)]
 Equal = Annotated[tuple[Matcher, ...], BeforeValidator(_equal)]
 Regex = Annotated[tuple[Matcher, ...], BeforeValidator(_regex)]
@@ -235,6 +244,7 @@ class FileModel(_Part):
     templates: tuple[str, ...] = ()
     fallback: Name | None = None
     language: Language = "en"
+    retention: Retention = seconds_of("30d")
 
 
 def model_of(kinds: Mapping[str, type[BaseModel]]) -> type[FileModel]:

@@ -12,20 +12,24 @@ from functools import partial
 from sqlalchemy import Connection
 
 from .config import AlertsConfig
-from .inhibition import is_held_back
 from .outcome import settle
 from .plan import Plan, plan
 from .route import Route, receivers_for
-from .sink import AlertSink
-from .store import conversations, groups, incidents
+from .sink import AlertSink, Incident
+from .store import actions, conversations, groups, retention
+from .store.actions import Acknowledged, with_acknowledgements
 from .store.conversations import LEASE_S, Claim
 from .store.database import Database
 from .store.health import Health, all_health
+from .store.hush import hush
 from .workers import DELIVERY_DEADLINE_S, OVERRUN_S, Job, Name, Result, Workers
 
 # Claimed at once for one integration; more would be in our hands while another process idles.
 CLAIMED_AT_ONCE = 16
 RENEW_EVERY_S = 1.5
+# How often a process looks for what is long over; sooner again while there is some.
+SWEEP_EVERY_S = 60.0
+SWEEP_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Dispatcher:
         self._halted: dict[Name, threading.Event] = {}
         self._noted = False
         self._renewed = 0.0
+        self._sweep_due = 0.0
         self._lock = threading.Lock()
 
     def run(self, *, may_claim: Callable[[], bool] = lambda: True) -> Pass:
@@ -81,6 +86,7 @@ class Dispatcher:
                 if may_claim():
                     self._claim(now)
                 if not self._in_flight and not self._unrecorded:
+                    self._sweep(now)
                     return Pass(attempted, delivered)
                 done = self._record()
                 attempted += done.attempted
@@ -111,14 +117,15 @@ class Dispatcher:
     def _claim(self, now: float) -> None:
         with self._database.write() as connection:
             health = all_health(connection)
-            held_back = self._inhibition(connection)
+            held_back = hush(connection, self._config, now=now).is_held_back
+            acknowledged = actions.of_open(connection)
             plans = [
                 made
                 for name in self._integrations
                 for held in conversations.claim(
                     connection, *name, now=now, limit=self._room(name, health.get(name), now)
                 )
-                if (made := self._plan(connection, held, held_back))
+                if (made := self._plan(connection, held, held_back, acknowledged))
             ]
         lease_ends = time.monotonic() + LEASE_S
         for made in plans:
@@ -138,23 +145,21 @@ class Dispatcher:
             return 1 if outstanding == 0 else 0
         return CLAIMED_AT_ONCE - outstanding
 
-    def _inhibition(self, connection: Connection) -> Callable[[Mapping[str, str]], bool]:
-        rules = self._config.inhibit_rules
-        firing = incidents.firing_labels(connection) if rules else ()
-        return lambda labels: is_held_back(rules, labels, firing)
-
     def _plan(
         self,
         connection: Connection,
         held: Claim,
-        held_back: Callable[[Mapping[str, str]], bool],
+        held_back: Callable[[Incident, Route], bool],
+        acknowledged: Acknowledged,
     ) -> Plan | None:
         """What to tell; None where it came to nothing, which is recorded at once."""
         name = (held.receiver, held.integration)
         now = self._now()
         made = plan(
             held,
-            conversations.incidents_of(connection, held.group_id),
+            with_acknowledgements(
+                conversations.incidents_of(connection, held.group_id), acknowledged
+            ),
             route=self._route_of(held.route_id),
             integration=self._integrations[name],
             can_edit=self._sinks[name].can_edit,
@@ -196,6 +201,14 @@ class Dispatcher:
             )
         self._unrecorded = []
         return Pass(*tried)
+
+    def _sweep(self, now: float) -> None:
+        """Deletes, now and then, some of what was over long ago."""
+        if now < self._sweep_due:
+            return
+        with self._database.write() as connection:
+            deleted = retention.sweep(connection, before=now - self._config.retention_s)
+        self._sweep_due = now + (SWEEP_AGAIN_S if deleted else SWEEP_EVERY_S)
 
     def _patience(self) -> float:
         return 0.0 if self._unrecorded else RENEW_EVERY_S

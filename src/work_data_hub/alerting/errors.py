@@ -3,6 +3,7 @@
 AlertingError
 ├── ConfigError            alerts.yml cannot be used: file, line and key (see strict_yaml)
 ├── StoreUnavailable       the store did not take it within its deadline; the caller keeps the alert
+├── NotFound               the store knows nothing by this name, or several things
 ├── LeaseLost              another dispatcher holds the group by now; nothing was recorded
 └── DeliveryError(reason)  the other side did not take a notification
 """
@@ -28,6 +29,10 @@ class ConfigError(AlertingError, _YamlError):
 
 class StoreUnavailable(AlertingError):
     """The store could not be written in time."""
+
+
+class NotFound(AlertingError):
+    """What somebody asked for by name is not in the store, or the name fits several."""
 
 
 class LeaseLost(AlertingError):

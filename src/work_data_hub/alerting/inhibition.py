@@ -22,18 +22,27 @@ class InhibitRule:
     target: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
 
-    def holds_back(self, labels: Labels, firing: Iterable[Labels]) -> bool:
-        """firing: labels of what fires now. An alert on both sides does not silence its like."""
+    def source_of(self, labels: Labels, firing: Iterable[Labels]) -> Labels | None:
+        """The first that holds an alert of these labels back; None where nothing does.
+
+        firing: labels of what fires now. An alert on both sides does not silence its like.
+        """
         if not all_match(self.target, labels):
-            return False
+            return None
         on_both_sides = all_match(self.source, labels)
-        return any(
-            all_match(self.source, other)
+        holding = (
+            other
+            for other in firing
+            if all_match(self.source, other)
             and not (on_both_sides and all_match(self.target, other))
             and all(labels.get(name, "") == other.get(name, "") for name in self.equal)
-            for other in firing
         )
+        return next(holding, None)
 
 
-def is_held_back(rules: Sequence[InhibitRule], labels: Labels, firing: Sequence[Labels]) -> bool:
-    return any(rule.holds_back(labels, firing) for rule in rules)
+def inhibited_by(
+    rules: Sequence[InhibitRule], labels: Labels, firing: Sequence[Labels]
+) -> Labels | None:
+    """What fires and holds an alert of these labels back, by the first rule that says so."""
+    found = (rule.source_of(labels, firing) for rule in rules)
+    return next((source for source in found if source is not None), None)

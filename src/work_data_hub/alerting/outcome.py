@@ -16,7 +16,8 @@ from .alert import Alert
 from .config import Integration
 from .errors import DeliveryError, LeaseLost, Reason
 from .sink import Receipt
-from .store import conversations, history, incidents
+from .store import conversations, history, incidents, latency
+from .store.alert_counts import ALERTS, bounded
 from .store.health import Count, Health, add, all_health, set_health
 from .timing import PROBE_LONGEST_S, RETRY_AFTER_LONGEST_S, wait_after_failure
 from .workers import Name, Result
@@ -67,7 +68,7 @@ def settle(
         except LeaseLost:
             books.counts[Count("lease_lost", *name)] += 1
             log.warning("delivery.lease_lost", receiver=name[0], integration=name[1])
-    add(connection, books.counts)
+    add(connection, bounded(connection, books.counts))
     return attempted, delivered
 
 
@@ -89,7 +90,7 @@ class _Books:
         self._note(result, "delivered")
         for counted, value in receipt.counts.items():
             label = json.dumps(counted, ensure_ascii=False)
-            self.counts[Count("alerts", *job.name, label)] += value
+            self.counts[Count(ALERTS, *job.name, label)] += value
         before = self.health.get(job.name)
         was_troubled = before is not None and bool(before.failures or before.parked)
         pace_s = job.sink.pace_s
@@ -194,6 +195,7 @@ class _Books:
         )
         label = error.reason.value if error else ""
         self.counts[Count(outcome, *result.job.name, label)] += 1
+        self.counts.update(latency.counts_of(result.job.name, result.latency_s))
 
     def _publish(self, alert: Alert) -> None:
         incidents.publish(

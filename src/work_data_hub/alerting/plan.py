@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from .config import Integration
 from .route import Route
-from .sink import Notification, Purpose, Receipt, Status
+from .sink import Incident, Notification, Purpose, Receipt, Status
 from .store.conversations import Claim, Progress
 from .telling import (
     Decision,
@@ -18,6 +18,7 @@ from .telling import (
     decide,
     latest_of_each,
     passing_over,
+    was_told,
 )
 from .timing import tick_at_or_after
 
@@ -106,56 +107,73 @@ def plan(
     integration: Integration,
     can_edit: bool,
     language: str,
-    is_held_back: Callable[[Mapping[str, str]], bool],
+    is_held_back: Callable[[Incident, Route], bool],
     now: float,
 ) -> Plan:
     """What this integration must hear of this group now.
 
-    incidents: all of the episode. is_held_back: an inhibition rule takes an alert of these labels.
+    incidents: all of the episode. is_held_back: nobody wants to hear of it now, on this route.
+
+    What is held back is left out, as Alertmanager leaves it out. But a message that can be edited
+    and has told of it before goes on showing how it fares: an edit disturbs nobody.
     """
     latest = latest_of_each(incidents)
-    held = [s for s in latest if _is_held(claim.told, s, is_held_back)]
-    shown = [s for s in latest if s not in held]
-    told = passing_over(claim.told, held)
+    held = [s for s in latest if _is_over_untold(claim.told, s) or is_held_back(s.incident, route)]
+    can_show = can_edit and claim.opened
+    quiet = {s.incident.fingerprint for s in held if can_show and was_told(claim.told, s)}
+    left_out = [s for s in held if s.incident.fingerprint not in quiet]
+    left_out_ids = {s.id for s in left_out}
+    shown = [s for s in latest if s.id not in left_out_ids]
+    told = passing_over(claim.told, (s for s in left_out if not _is_said(claim.told, s)))
     firing_held = any(s.incident.status is Status.FIRING for s in held)
-    decision = Decision(None, ended=not firing_held)
+    decision = Decision(None, ended=True)
     if shown:
         decision = decide(
             told,
             shown,
+            quiet=quiet,
             opened=claim.opened,
-            reminder_due=_is_reminder_due(claim, route, now),
+            reminder_due=_is_reminder_due(claim, route, now) and _needs_reminding(shown, quiet),
             can_edit=can_edit,
             send_resolved=integration.send_resolved,
         )
-    if decision.ended and firing_held:
-        # What is held back may have to be told yet: the episode goes on, and is closed with it.
-        decision = Decision(None)
     notification = None
     if decision.purpose is not None:
-        told = after_telling(told, shown)
+        told = after_telling(told, shown, quiet=quiet)
+        told = passing_over(told, left_out)
         notification = _notification(claim, shown, decision, language)
     return Plan(
         claim=claim,
         route=route,
         notification=notification,
         told=told,
-        ended=decision.ended,
+        # What is held back may have to be told yet: the episode goes on.
+        ended=decision.ended and not firing_held,
         waits=firing_held,
         made_at=now,
     )
 
 
-def _is_held(
-    told: Told, stored: StoredIncident, is_held_back: Callable[[Mapping[str, str]], bool]
-) -> bool:
-    """Told of once, an incident stays in the picture; only what is new is held back."""
+def _is_over_untold(told: Told, stored: StoredIncident) -> bool:
+    """It was held back while it fired, and that is over: nobody needs to hear of it any more."""
     said = told.get(stored.incident.fingerprint)
-    if said is not None and said.status is not None:
-        return False
-    if stored.incident.status is Status.FIRING:
-        return is_held_back(stored.incident.labels)
-    return said is not None and said.id == stored.id
+    is_noted = said is not None and said.id == stored.id and said.status is None
+    return is_noted and stored.incident.status is Status.RESOLVED
+
+
+def _is_said(told: Told, stored: StoredIncident) -> bool:
+    """The last word on it still holds; a message without it would take that word back."""
+    return was_told(told, stored) and stored.incident.status is Status.FIRING
+
+
+def _needs_reminding(shown: Sequence[StoredIncident], quiet: Collection[str]) -> bool:
+    """Something fires that is neither held back nor acknowledged."""
+    return any(
+        s.incident.status is Status.FIRING
+        and s.incident.acknowledged is None
+        and s.incident.fingerprint not in quiet
+        for s in shown
+    )
 
 
 def _is_reminder_due(claim: Claim, route: Route, now: float) -> bool:

@@ -37,8 +37,17 @@ class NoticeCause(StrEnum):
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """Somebody has seen an incident and is at it."""
+
+    by: str
+    at: datetime
+    comment: str = ""
+
+
+@dataclass(frozen=True)
 class Incident:
-    """One open or closed problem, as stored."""
+    """One open or closed problem, as stored. acknowledged: only while that stands."""
 
     fingerprint: str
     labels: Mapping[str, str]
@@ -50,6 +59,7 @@ class Incident:
     resolved_at: datetime | None
     event_count: int
     generator_url: str | None = None
+    acknowledged: Acknowledgement | None = None
 
 
 @dataclass(frozen=True)

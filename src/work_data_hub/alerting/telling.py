@@ -7,7 +7,7 @@ the state of that moment, in one message.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .alert import Severity
@@ -27,7 +27,7 @@ class StoredIncident:
 class ToldIncident:
     """What was last said of one fingerprint.
 
-    status: None where nothing was said, for an inhibition held it back.
+    status: None where nothing was said, for it was held back.
     rank: the gravest severity said in this episode.
     """
 
@@ -53,6 +53,7 @@ def decide(
     told: Told,
     incidents: Sequence[StoredIncident],
     *,
+    quiet: Collection[str] = frozenset(),
     opened: bool,
     reminder_due: bool,
     can_edit: bool,
@@ -61,12 +62,14 @@ def decide(
     """What an integration must be told of a group now.
 
     told, opened: what it was told in this episode, and whether any message of it was taken.
+    quiet: fingerprints of those that are shown as they are, and of which nothing is news.
     An incident that came and went untold is told all the same, even with send_resolved off.
     """
-    causes = _causes(told, incidents)
+    causes = _causes(told, (s for s in incidents if s.incident.fingerprint not in quiet))
     if all(stored.incident.status is Status.RESOLVED for stored in incidents):
         untold = NoticeCause.NEW_INCIDENT in causes
-        wanted = untold or (send_resolved and any(said.status for said in told.values()))
+        open_in_word = any(said.status is Status.FIRING for said in told.values())
+        wanted = untold or (send_resolved and open_in_word)
         return Decision(Purpose.RESOLVE if wanted else None, ended=True)
     if reminder_due:
         causes = (*causes, NoticeCause.REMINDER)
@@ -98,17 +101,22 @@ def _is_changed(told: Told, stored: StoredIncident) -> bool:
     return (said.id, said.version) != (stored.id, stored.version)
 
 
-def after_telling(told: Told, incidents: Iterable[StoredIncident]) -> Told:
-    """What has been told once a notification over these incidents was taken."""
+def after_telling(
+    told: Told, incidents: Iterable[StoredIncident], *, quiet: Collection[str] = frozenset()
+) -> Told:
+    """What has been told once a notification over these incidents was taken.
+
+    quiet: as for `decide`; how grave they have become has yet to be said.
+    """
     after = dict(told)
     for stored in incidents:
         said = told.get(stored.incident.fingerprint)
         rank = stored.incident.severity.rank
+        if said is not None:
+            is_quiet = stored.incident.fingerprint in quiet
+            rank = said.rank if is_quiet else min(rank, said.rank)
         after[stored.incident.fingerprint] = ToldIncident(
-            stored.id,
-            stored.version,
-            stored.incident.status,
-            rank if said is None else min(rank, said.rank),
+            stored.id, stored.version, stored.incident.status, rank
         )
     return after
 
@@ -118,6 +126,12 @@ def passing_over(told: Told, held: Iterable[StoredIncident]) -> Told:
     rank = len(Severity)
     noted = {s.incident.fingerprint: ToldIncident(s.id, s.version, None, rank) for s in held}
     return {**told, **noted}
+
+
+def was_told(told: Told, stored: StoredIncident) -> bool:
+    """Something was said of this very incident, not only of an earlier one like it."""
+    said = told.get(stored.incident.fingerprint)
+    return said is not None and said.id == stored.id and said.status is not None
 
 
 def latest_of_each(incidents: Iterable[StoredIncident]) -> list[StoredIncident]:

@@ -48,7 +48,7 @@ class PrometheusSink:
             for status in self._uncounted(incident, before.get(incident.fingerprint, "")):
                 new[name, incident.severity.value, status.value] += 1
         now = {incident.fingerprint: _state(incident) for incident in notification.incidents}
-        return Receipt({**before, **now}, counts=dict(new))
+        return Receipt(now, counts=dict(new))
 
     def _uncounted(self, incident: Incident, before: str) -> Iterator[Status]:
         counted, _, started = before.partition(" ")

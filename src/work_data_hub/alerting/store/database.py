@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..errors import StoreUnavailable
-from . import tables
 from .direct import driver_of
+from .upgrade import make_tables
 
 # The caller of publish() is a step of somebody's pipeline: it does not wait longer.
 BUSY_TIMEOUT_S = 2.0
@@ -92,7 +92,7 @@ class Database:
         event.listen(engine, "begin", _begin)
         try:
             with engine.begin() as connection:
-                _make_tables(connection)
+                make_tables(connection)
         except BaseException:
             engine.dispose()
             raise
@@ -147,10 +147,3 @@ def _begin(connection: Connection) -> None:
     # IMMEDIATE: a writer that began as a reader would be refused where it should wait.
     reads = connection.get_execution_options().get(_READS)
     driver_of(connection).execute("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _make_tables(connection: Connection) -> None:
-    tables.metadata.create_all(connection)
-    version = select(tables.notes.c.value).where(tables.notes.c.name == "schema")
-    if connection.execute(version).scalar() is None:
-        connection.execute(tables.notes.insert().values(name="schema", value=tables.SCHEMA_VERSION))

@@ -20,6 +20,9 @@ from .direct import execute
 from .tables import IS_FIRING, events, incidents, resolutions
 from .upsert import as_text, insert
 
+# In place of a label, where a resolution is of one fingerprint. No label can be named so.
+_FINGERPRINT = "(fingerprint)"
+
 
 class Outcome(StrEnum):
     """What publishing an alert came to."""
@@ -39,11 +42,12 @@ def publish(
     now: float,
 ) -> Outcome:
     """Stores what fires. annotations, url: the alert's own, fit to be stored."""
-    if not _is_new(connection, alert.event_key, now):
+    fingerprint = alert.fingerprint
+    if not _is_new(connection, alert.event_key, now, fingerprint):
         return Outcome.REPEATED
     at = now if alert.occurred_at is None else min(alert.occurred_at.timestamp(), now)
     row = {
-        "fingerprint": alert.fingerprint,
+        "fingerprint": fingerprint,
         "alertname": alert.name,
         "labels": json_text(alert.labels),
         "annotations": json_text(annotations),
@@ -60,9 +64,9 @@ def publish(
         "changed": True,
     }
     if alert.occurred_at is not None:
-        over_at = _resolved_after(connection, alert.labels, at)
+        over_at = _resolved_after(connection, {**alert.labels, _FINGERPRINT: fingerprint}, at)
         if over_at is not None:
-            if not _fold_in(connection, alert.fingerprint, at):
+            if not _fold_in(connection, fingerprint, at):
                 over = {"status": Status.RESOLVED.value, "resolved_at": over_at}
                 connection.execute(incidents.insert(), row | over)
             return Outcome.ALREADY_OVER
@@ -86,10 +90,7 @@ def resolve(
     if not _is_new(connection, event_key, now):
         return 0
     over_at = now if at is None else min(at, now)
-    connection.execute(
-        _RESOLVE,
-        {"labels": json_text(labels), "alertname": labels.get(ALERTNAME, ""), "at": over_at},
-    )
+    _note_resolution(connection, labels, labels.get(ALERTNAME, ""), over_at)
     firing = select(incidents.c.id, incidents.c.labels).where(IS_FIRING)
     if name := labels.get(ALERTNAME):
         firing = firing.where(incidents.c.alertname == name)
@@ -97,18 +98,16 @@ def resolve(
         firing = firing.where(incidents.c.fired_at <= over_at)
     ids = [id_ for id_, has in connection.execute(firing) if _carries(json.loads(has), labels)]
     if ids:
-        connection.execute(
-            update(incidents)
-            .where(incidents.c.id.in_(ids))
-            .values(
-                status=Status.RESOLVED.value,
-                resolved_at=over_at,
-                updated_at=now,
-                version=incidents.c.version + 1,
-                changed=True,
-            )
-        )
+        _close(connection, ids, over_at=over_at, now=now)
     return len(ids)
+
+
+def resolve_one(connection: Connection, incident_id: int, *, now: float) -> None:
+    """Closes this open incident and none that carries more labels; what fired before is over."""
+    query = select(incidents.c.fingerprint, incidents.c.alertname)
+    fingerprint, alertname = connection.execute(query.where(incidents.c.id == incident_id)).one()
+    _note_resolution(connection, {_FINGERPRINT: fingerprint}, alertname, now)
+    _close(connection, [incident_id], over_at=now, now=now)
 
 
 def json_text(value: object) -> str:
@@ -158,10 +157,34 @@ def firing_labels(connection: Connection) -> Sequence[Mapping[str, str]]:
     return [json.loads(labels) for labels in connection.execute(query).scalars()]
 
 
-def _is_new(connection: Connection, event_key: str | None, now: float) -> bool:
+def _is_new(
+    connection: Connection, event_key: str | None, now: float, fingerprint: str | None = None
+) -> bool:
     if event_key is None:
         return True
-    return bool(execute(connection, _EVENT, {"key": event_key, "at": now}).rowcount == 1)
+    event = {"key": event_key, "at": now, "fingerprint": fingerprint}
+    return bool(execute(connection, _EVENT, event).rowcount == 1)
+
+
+def _note_resolution(
+    connection: Connection, labels: Mapping[str, str], alertname: str, at: float
+) -> None:
+    resolution = {"labels": json_text(labels), "alertname": alertname, "at": at}
+    connection.execute(_RESOLVE, resolution)
+
+
+def _close(connection: Connection, ids: Sequence[int], *, over_at: float, now: float) -> None:
+    connection.execute(
+        update(incidents)
+        .where(incidents.c.id.in_(ids))
+        .values(
+            status=Status.RESOLVED.value,
+            resolved_at=over_at,
+            updated_at=now,
+            version=incidents.c.version + 1,
+            changed=True,
+        )
+    )
 
 
 def _resolved_after(connection: Connection, labels: Mapping[str, str], at: float) -> float | None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..sink import Incident, Status
-from . import health, history, incidents, notes
+from . import health, history, incidents, notes, reading
 from .database import Database
 from .health import Count
 from .history import Attempt, DeadLetter
+from .reading import Reading
 
 
 class _NotGiven:
@@ -71,6 +72,13 @@ class Store:
             return {}
         with self.database.read() as connection:
             return health.counted(connection)
+
+    def reading(self, *, now: float) -> Reading:
+        """What is open, due, given up and counted, in numbers. now: seconds since the epoch."""
+        if not self.database.exists():
+            return Reading()
+        with self.database.read() as connection:
+            return reading.read(connection, now=now)
 
     def get_cursor(self, name: str) -> str | None:
         """The text that `set_cursor` left under this name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -16,7 +17,8 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "1"
+# A store of an earlier version is brought up to this one when it is opened: see upgrade.py.
+SCHEMA_VERSION = 2
 
 # What the partial indices hold. Written out, not bound: SQLite uses such an index only where it can
 # see that the query asks for no more.
@@ -24,6 +26,7 @@ IS_FIRING = text("status = 'firing'")
 IS_CHANGED = text("changed")
 IS_ACTIVE = text("active")
 IS_OPEN = text("NOT ended")
+IS_STANDING = text("stands")
 
 metadata = MetaData()
 
@@ -71,12 +74,14 @@ Index(
 )
 Index("alert_incidents_fingerprint", incidents.c.fingerprint, incidents.c.started_at)
 
-# Every event that had a key, so that it counts once.
+# Every event that had a key, so that it counts once. fingerprint: what fired; null where it
+# resolved something.
 events = Table(
     "alert_events",
     metadata,
     Column("key", Text, primary_key=True),
     Column("at", Float(53), nullable=False),
+    Column("fingerprint", String(16)),
 )
 
 # The latest resolution of each label set: what fired before it is over, however late it arrives.
@@ -217,6 +222,8 @@ dead_letters = Table(
     Column("at", Float(53), nullable=False),
     Column("notification", Text, nullable=False),
 )
+Index("alert_dead_letters_integration", dead_letters.c.receiver, dead_letters.c.integration)
+Index("alert_dead_letters_conversation", dead_letters.c.conversation_id)
 
 counters = Table(
     "alert_counters",
@@ -225,7 +232,7 @@ counters = Table(
     Column("receiver", Text, primary_key=True),
     Column("integration", Text, primary_key=True),
     Column("label", Text, primary_key=True),
-    Column("value", Integer, nullable=False),
+    Column("value", BigInteger, nullable=False),
 )
 
 # Small texts by name: cursors of feeds, the configuration last routed by, the schema's version.
@@ -234,4 +241,39 @@ notes = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+# What operators do not want to hear of. matchers: a list of texts. One that was expired early
+# ended then.
+silences = Table(
+    "alert_silences",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_at", Float(53), nullable=False),
+    Column("ends_at", Float(53), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+)
+Index("alert_silences_end", silences.c.ends_at)
+
+# What people did to an incident. severity: what it had then. stands: an acknowledgement that was
+# not taken back, of an incident that was open when anybody last did something.
+actions = Table(
+    "alert_actions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident_id", ForeignKey(incidents.c.id, ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("stands", Boolean, nullable=False),
+    Column("at", Float(53), nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("alert_actions_incident", actions.c.incident_id)
+Index(
+    "alert_actions_standing", actions.c.id, sqlite_where=IS_STANDING, postgresql_where=IS_STANDING
 )

@@ -70,6 +70,9 @@ def landed_files(
         except OSError as err:
             raise LandingFolderUnreadable(folder.path, err.strerror or str(err)) from err
         for entry, month in wanted:
+            if not _is_utf8(entry.path):
+                shown = os.fsencode(entry.path).decode(errors="replace")
+                raise LandingFolderUnreadable(shown, "its name is not UTF-8; rename it")
             status = _status(entry.path)
             if status is not None and stat.S_ISREG(status.st_mode):
                 yield LandedFile(entry.path, folder.prefix + entry.name, entry.name, month, status)
@@ -110,6 +113,15 @@ class _Walk:
             and not self._ignored(_plain(entry.name))
             and (self._follow or not entry.is_symlink())
         )
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether it can be written down: neither database nor message holds another name."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(name: str) -> str:

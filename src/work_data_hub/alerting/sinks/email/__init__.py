@@ -130,11 +130,16 @@ class EmailConfig(SinkConfig):
 
     @model_validator(mode="after")
     def _log_in_or_not(self) -> EmailConfig:
-        has_secret = self.auth_password is not None or self.auth_secret is not None
+        secrets = [s.get_secret_value() for s in (self.auth_password, self.auth_secret) if s]
+        has_secret = bool(secrets)
         if bool(self.auth_username) != has_secret:
             raise ValueError(
                 "needs auth_username and auth_password together, or neither: a relay without login"
             )
+        # smtplib sends no other, and its error would show the password.
+        said = (self.auth_username or "", self.auth_identity, *secrets)
+        if not all(text.isascii() and text.isprintable() for text in said):
+            raise ValueError("the login holds letters that are not ASCII")
         return self
 
 

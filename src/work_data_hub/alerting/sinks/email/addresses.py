@@ -31,9 +31,9 @@ def mailboxes(text: str) -> tuple[Mailbox, ...]:
 
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise ValueError("holds a line break or a control character")
-    found = tuple(Mailbox(name, address) for name, address in getaddresses([text]))
-    if not found:
+    if not text.strip():
         raise ValueError("has no address")
+    found = tuple(Mailbox(name, address) for name, address in getaddresses([text]))
     for box in found:
         if not _ADDRESS.fullmatch(box.address):
             raise ValueError("is no e-mail address; write name@example.org, with commas between")

@@ -5,7 +5,6 @@ TLS is verified, and where it is wanted nothing is said without it: neither logi
 
 from __future__ import annotations
 
-import io
 import smtplib
 import socket
 import ssl
@@ -13,19 +12,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ...dialing import dial, left_s
 from ...errors import DeliveryError, Reason
 from ...redact import Redactor
 from ...sink import Deadline
 from .addresses import host_and_port, is_loopback
+from .connection import Connection
 from .replies import CLOSING, DONE, GO_AHEAD, GREETING, LOGGED_IN, READY_FOR_TLS, Reply, reply
 
 if TYPE_CHECKING:
     from . import EmailConfig
-
-_SENT_AT_ONCE = 65_536
-# Of all replies to one mail; a real server says a few lines.
-_MAX_SAID_BYTES = 1_048_576
 
 
 class SmtpServer:
@@ -48,7 +43,7 @@ class SmtpServer:
         All the others have it; where all were refused, nobody has. Raises DeliveryError where it
         came to nothing for anybody: TIMEOUT or DROPPED when it may have been taken all the same.
         """
-        connection = _Connection(deadline)
+        connection = Connection(deadline)
         try:
             self._open(connection)
             self._log_in(connection)
@@ -59,7 +54,7 @@ class SmtpServer:
             connection.close()
         raise failure  # outside the except clause: its context may hold the address
 
-    def _open(self, connection: _Connection) -> None:
+    def _open(self, connection: Connection) -> None:
         context = self._tls if self._config.implicit_tls else None
         answer = self._said(connection.begin(self._host, self._port, context))
         if answer.code != GREETING:
@@ -79,14 +74,14 @@ class SmtpServer:
         connection.encrypt(self._host, self._tls)
         self._greet(connection)
 
-    def _greet(self, connection: _Connection) -> None:
+    def _greet(self, connection: Connection) -> None:
         answer = self._said(connection.ehlo(self._config.hello))
         if answer.code not in DONE:
             answer = self._said(connection.helo(self._config.hello))
         if answer.code not in DONE:
             raise answer.error("HELO")
 
-    def _log_in(self, connection: _Connection) -> None:
+    def _log_in(self, connection: Connection) -> None:
         username = self._config.auth_username
         if not username:
             return
@@ -110,7 +105,7 @@ class SmtpServer:
         if answer.code not in LOGGED_IN:
             raise answer.error(f"AUTH {mechanism}")
 
-    def _answer_to(self, connection: _Connection, mechanism: str, username: str) -> Any:
+    def _answer_to(self, connection: Connection, mechanism: str, username: str) -> Any:
         """What smtplib asks for an answer to the server's challenge; None where we have none."""
         config = self._config
         connection.user = username
@@ -127,7 +122,7 @@ class SmtpServer:
         return known.get(mechanism)
 
     def _hand_over(
-        self, connection: _Connection, sender: str, recipients: Sequence[str], mail: bytes
+        self, connection: Connection, sender: str, recipients: Sequence[str], mail: bytes
     ) -> Mapping[str, Reply]:
         answer = self._said(connection.mail(sender))
         if answer.code not in DONE:
@@ -153,85 +148,7 @@ class SmtpServer:
         return reply(*answer, self._redact)
 
 
-class _Connection(smtplib.SMTP):
-    """smtplib's protocol, each wait given only what is left of the deadline.
-
-    content_sent: the server may have the mail, whatever it says or does not say from here on.
-    """
-
-    def __init__(self, deadline: Deadline) -> None:
-        super().__init__(local_hostname="localhost")  # else it asks DNS for our own name
-        self._deadline = deadline
-        self.content_sent = False
-
-    @property
-    def is_encrypted(self) -> bool:
-        return isinstance(self.sock, ssl.SSLSocket)
-
-    def begin(self, host: str, port: int, context: ssl.SSLContext | None) -> tuple[int, bytes]:
-        """Connect, with TLS from the first byte where there is a context; gives the greeting."""
-        self.sock = dial(host, port, deadline=self._deadline)
-        if context is not None:
-            self.encrypt(host, context)
-        return self.getreply()
-
-    def encrypt(self, host: str, context: ssl.SSLContext) -> None:
-        """Wrap the connection. What was said before it counts no more."""
-        assert self.sock is not None
-        self.sock.settimeout(left_s(self._deadline))
-        self.sock = context.wrap_socket(self.sock, server_hostname=host)
-        self.file = None
-        self.esmtp_features = {}
-
-    def send(self, s: Any) -> None:
-        data = memoryview(s.encode("ascii") if isinstance(s, str) else bytes(s))
-        for start in range(0, len(data), _SENT_AT_ONCE):
-            if self.sock is not None:
-                self.sock.settimeout(left_s(self._deadline))
-            super().send(data[start : start + _SENT_AT_ONCE].tobytes())
-
-    def getreply(self) -> tuple[int, bytes]:
-        if self.file is None and self.sock is not None:
-            self.file = io.BufferedReader(_Reader(self.sock, self._deadline))
-        return super().getreply()
-
-    def content(self, mail: bytes) -> tuple[int, bytes]:
-        """The mail and the dot that ends it; gives what the server says then."""
-        lines = mail.replace(b"\r\n.", b"\r\n..")
-        self.content_sent = True
-        self.send(b"." + lines if lines.startswith(b".") else lines)
-        self.send(b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n")
-        return self.getreply()
-
-    def part(self) -> None:
-        """Say goodbye, and wait for no answer: the mail is taken, or refused, by now."""
-        try:
-            self.putcmd("QUIT")
-        except OSError:
-            self.close()
-
-
-class _Reader(io.RawIOBase):
-    """A socket's bytes, each read waiting no longer than the deadline allows."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-        self._said_bytes = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(left_s(self._deadline))
-        count = self._sock.recv_into(buffer)
-        self._said_bytes += count
-        if self._said_bytes > _MAX_SAID_BYTES:
-            raise OSError("the server does not stop talking")
-        return count
-
-
-def _failure(err: Exception, connection: _Connection, deadline: Deadline) -> DeliveryError:
+def _failure(err: Exception, connection: Connection, deadline: Deadline) -> DeliveryError:
     """What went wrong with the connection, in words that hold no address."""
     # smtplib says "disconnected" for whatever the socket raised.
     late = deadline.remaining_s <= 0 or any(

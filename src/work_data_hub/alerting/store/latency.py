@@ -1,0 +1,58 @@
+"""How long deliveries take, as counters: buckets and a sum that all processes add to."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .health import Count, Name
+
+# Upper bounds, in seconds. A delivery has ten; beyond is a sink that did not keep its deadline.
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKET = "latency_bucket"
+_SUM = "latency_us"
+_BEYOND = "+Inf"
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Of one integration. buckets: (upper bound as Prometheus writes it, how many within it)."""
+
+    buckets: tuple[tuple[str, int], ...]
+    sum_s: float
+
+
+def counts_of(name: Name, latency_s: float) -> Mapping[Count, int]:
+    """What one attempt that took so long adds to the counters.
+
+    Each is in one bucket only; microseconds, for counters are whole numbers.
+    """
+    at = bisect_left(BOUNDS_S, latency_s)
+    label = str(BOUNDS_S[at]) if at < len(BOUNDS_S) else _BEYOND
+    return {Count(_BUCKET, *name, label): 1, Count(_SUM, *name): max(0, round(latency_s * 1e6))}
+
+
+def histograms(counters: Mapping[Count, int]) -> Mapping[Name, Histogram]:
+    """By (receiver, integration), from the counters of all processes.
+
+    A bound that an earlier version used, and this one does not, counts under the next one up.
+    """
+    found: dict[Name, Counter[int]] = {}
+    for count, value in counters.items():
+        if count.name == _BUCKET:
+            at = bisect_left(BOUNDS_S, float(count.label))
+            found.setdefault((count.receiver, count.integration), Counter())[at] += value
+    return {
+        name: Histogram(_cumulative(within), counters.get(Count(_SUM, *name), 0) / 1e6)
+        for name, within in found.items()
+    }
+
+
+def _cumulative(within: Mapping[int, int]) -> tuple[tuple[str, int], ...]:
+    total, buckets = 0, []
+    for at, bound in enumerate([*map(str, BOUNDS_S), _BEYOND]):
+        total += within.get(at, 0)
+        buckets.append((bound, total))
+    return tuple(buckets)

@@ -1,0 +1,39 @@
+"""The tables: made where they are missing, brought up to date where an older version made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, select, text, update
+
+from ..errors import StoreUnavailable
+from .tables import SCHEMA_VERSION, metadata, notes
+
+# By the version they lead to. Tables and indices that are new need no word here. A process of the
+# version before must be able to go on beside it.
+_STEPS: Mapping[int, tuple[str, ...]] = {
+    2: ("ALTER TABLE alert_events ADD COLUMN fingerprint VARCHAR(16)",),
+}
+_VERSION = "schema"
+
+
+def make_tables(connection: Connection) -> None:
+    """Within the caller's transaction. Raises StoreUnavailable for a store newer than we are."""
+    notes.create(connection, checkfirst=True)
+    query = select(notes.c.value).where(notes.c.name == _VERSION)
+    found = connection.execute(query).scalar()
+    version = SCHEMA_VERSION if found is None else int(found)
+    if version > SCHEMA_VERSION:
+        raise StoreUnavailable(
+            f"the store was made by a newer version (schema {version}, this one knows up to"
+            f" {SCHEMA_VERSION}); install that version, or give this one a store of its own"
+        )
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        for statement in _STEPS[step]:
+            connection.execute(text(statement))
+    metadata.create_all(connection)
+    if found is None:
+        connection.execute(notes.insert().values(name=_VERSION, value=str(SCHEMA_VERSION)))
+    elif version < SCHEMA_VERSION:
+        raised = update(notes).where(notes.c.name == _VERSION)
+        connection.execute(raised.values(value=str(SCHEMA_VERSION)))

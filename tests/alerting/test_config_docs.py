@@ -1,0 +1,111 @@
+"""docs/alerts-yml.md has every key of alerts.yml, no other, and each example is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from work_data_hub.alerting import catalog
+from work_data_hub.alerting.config_model import (
+    FileModel,
+    InhibitRuleModel,
+    RouteModel,
+    TimeIntervalModel,
+    TimeIntervalSpecModel,
+    TimeRangeModel,
+    model_of,
+)
+from work_data_hub.alerting.http_config import HttpConfig
+from work_data_hub.alerting.tls import TlsConfig
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "alerts-yml.md"
+KINDS = catalog.built_in()
+FILE: type[FileModel] = model_of({name: kind.model for name, kind in KINDS.items()})
+RECEIVER: type[BaseModel] = FILE.model_fields["receivers"].annotation.__args__[0]  # type: ignore[union-attr]
+
+# By heading: the model, and what an entry must hold beside the key that is tried.
+SECTIONS: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
+    "The file": (FILE, {"route": {"receiver": "team"}, "receivers": []}),
+    "`route`": (RouteModel, {}),
+    "`time_intervals`": (TimeIntervalModel, {"name": "x"}),
+    "an entry of `time_intervals`": (TimeIntervalSpecModel, {}),
+    "an entry of `times`": (TimeRangeModel, {"start_time": "00:00", "end_time": "23:00"}),
+    "`inhibit_rules`": (InhibitRuleModel, {}),
+    "`receivers`": (RECEIVER, {"name": "x"}),
+    "`log_configs`": (KINDS["log"].model, {}),
+    "`prometheus_configs`": (KINDS["prometheus"].model, {}),
+    "`slack_configs`": (KINDS["slack"].model, {"app_token": "xoxb-1", "channel": "x"}),
+    "`email_configs`": (
+        KINDS["email"].model,
+        {"to": "a@b.example", "from": "c@d.example", "smarthost": "mail.example:587"},
+    ),
+    "`webhook_configs`": (KINDS["webhook"].model, {"url": "https://hook.example/x"}),
+    "`http_config`": (HttpConfig, {}),
+    "`tls_config`": (TlsConfig, {}),
+}
+# Keys that are read beside the model, and those that need or exclude another.
+BESIDE = {"The file": {"global"}}
+WITH: dict[str, dict[str, Any]] = {
+    "api_url": {"app_token": None, "channel": None},
+    "auth_username": {"auth_password": "x"},
+    "auth_password": {"auth_username": "x"},
+    "auth_secret": {"auth_username": "x"},
+}
+
+
+def rows() -> dict[str, dict[str, str]]:
+    """By heading, then by key: the example."""
+    found: dict[str, dict[str, str]] = {}
+    heading = ""
+    for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        elif line.startswith("| `"):
+            first, *_, last = (cell.strip() for cell in line.strip("|").split(" | "))
+            for key in re.findall(r"`([^`]+)`", first):
+                found.setdefault(heading, {})[key] = last.strip(" |`")
+    return found
+
+
+ROWS = rows()
+EXAMPLES = [(s, key, text) for s in SECTIONS for key, text in ROWS.get(s, {}).items()]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_has_every_key_and_no_other(section: str) -> None:
+    fields = SECTIONS[section][0].model_fields.items()
+    keys = {about.alias or name for name, about in fields} | BESIDE.get(section, set())
+    assert set(ROWS[section]) == keys
+
+
+def test_the_global_section_has_every_key_that_a_kind_falls_back_to() -> None:
+    read = {source for kind in KINDS.values() for source in kind.globals.values()}
+    secrets = {source for source in read if source.endswith("_file")}
+    assert set(ROWS["`global`"]) == (read - secrets) | {"resolve_timeout", "http_config"}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text"), EXAMPLES, ids=[f"{s} {key}" for s, key, _ in EXAMPLES]
+)
+def test_an_example_is_read(section: str, key: str, text: str, tmp_path: Path) -> None:
+    authority = tmp_path / "own-ca.pem"
+    authority.touch()
+    value = yaml.safe_load(text.replace("/etc/ssl/own-ca.pem", str(authority)))
+    assert value is not None
+    if key in BESIDE.get(section, set()):
+        return
+    model, rest = SECTIONS[section]
+    model.model_validate(rest | WITH.get(key, {}) | {key: value})
+
+
+def test_a_key_whose_value_may_stand_in_a_file_is_marked() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for kind in KINDS.values():
+        for name in filter(kind.is_secret, kind.model.model_fields):
+            if name not in ("http_config", "tls_config"):
+                assert re.search(rf"^\| `{name}` \| \*secret", text, re.MULTILINE), name
