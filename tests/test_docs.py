@@ -83,3 +83,12 @@ def test_the_lock_names_no_index() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in lock
     assert not re.search(r"^\s*(--(extra-)?index-url|-i|--find-links|-f)\b", lock, re.MULTILINE)
+
+
+def test_the_oldest_dagster_that_is_tested_is_the_oldest_that_is_admitted() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    admitted = re.search(r'"dagster>=(\d+\.\d+),', project)
+    tested = (ROOT / "tests" / "oldest-dagster.txt").read_text(encoding="utf-8")
+    assert admitted is not None
+    assert f"dagster=={admitted[1]}.0\n" in tested
+    assert f"Dagster {admitted[1]} to" in (ROOT / "README.md").read_text(encoding="utf-8")

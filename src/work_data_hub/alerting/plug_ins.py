@@ -9,7 +9,6 @@ that is broken is an error in the file that uses it, and nobody else's concern.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from pydantic import model_validator
 
 from .kind import Kind, SinkConfig
@@ -30,12 +28,6 @@ if TYPE_CHECKING:
 GROUP = "work_data_hub.alert_sinks"
 INSTALLED_AS = "work_data_hub"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-
-log = structlog.wrap_logger(
-    logging.getLogger(__name__),
-    processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
-)
-
 
 @dataclass(frozen=True)
 class PlugIn:
@@ -101,6 +93,9 @@ def plug_ins(
         plug_in = PlugIn(name, tuple(points), imported_as)
         if name in taken or not _NAME.fullmatch(name):
             why = "the name is ours" if name in taken else "the name is no plain word"
+            from .logs import logger
+
+            log = logger(__name__)
             log.warning("plug_in.ignored", name=name, package=plug_in.packages, why=why)
             continue
         found[name] = plug_in.as_kind()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -127,4 +129,20 @@ def _tell(instance: DagsterInstance) -> None:
     from ..observability.definitions import tick
     from ..observability.local_router import local_router
 
+    _log_alerts_to(alerts_log())
     tick(instance, local_router())
+
+
+def alerts_log() -> Path:
+    """Where the log receiver writes during a command: the terminal has the table of alerts."""
+    from ..config.settings import get_settings
+
+    return get_settings().state_dir / "alerts.log"
+
+
+def _log_alerts_to(path: Path) -> None:
+    logger = logging.getLogger("work_data_hub.alerts")
+    if not logger.handlers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logger.addHandler(logging.FileHandler(path, encoding="utf-8"))
+        logger.propagate = False

@@ -82,7 +82,7 @@ def demo() -> None:
     """`make run`: a sample landing folder if there is none, then everything in it that is new."""
     from ..config.settings import get_settings
     from .console import console
-    from .job_runs import Order
+    from .job_runs import Order, alerts_log
     from .sample_data import broken_on_purpose
 
     folder = get_settings().data_base_dir
@@ -93,6 +93,7 @@ def demo() -> None:
     _show(reports, order)
     _show_alerts()
     out = console()
+    out.print(f"What was told by the log receiver: {alerts_log()}", soft_wrap=True)
     out.print("\nNext:")
     for command, what in (
         ("wdh files", "the ledger: every file, and what became of it"),
@@ -167,6 +168,6 @@ def _why(report: FileReport) -> str:
 
 
 def _show_alerts() -> None:
-    from .alerts import show_incidents
+    from .incidents import show_incidents
 
     show_incidents(title="Alerts that are open")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..alert import ALERTNAME, Severity
 from ..kind import Kind, SinkConfig
 from ..plain_text import one_line
-from ..render import message
 from ..sink import Deadline, Notification, Receipt, Status
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class LogSink:
 
 def log_line(notification: Notification) -> str:
     """JSON on one line: bounded texts, no log excerpt."""
+    from ..render import message
+
     told = message(notification)
     return json.dumps(
         {
