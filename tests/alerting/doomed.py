@@ -67,15 +67,15 @@ class FileSink:
 
 
 def router_in(folder: Path, *, step: str = "", **options: Any) -> AlertRouter:
-    """A router over `folder`, its store and its sink's file there."""
+    """A router over `folder`, its sink's file there, and its store: there, or where `url` says."""
     config = folder / "alerts.yml"
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8")
     sink = FileSink(folder / "told.jsonl", step)
     kind = Kind("file", SinkConfig, lambda _config, *, redact, http: sink)
-    return AlertRouter.from_file(
-        config, f"sqlite:///{folder / 'alerts.db'}", environ={}, kinds={"file": kind}, **options
-    )
+    url = folder / "url"
+    store = url.read_text() if url.exists() else f"sqlite:///{folder / 'alerts.db'}"
+    return AlertRouter.from_file(config, store, environ={}, kinds={"file": kind}, **options)
 
 
 def main(folder: Path, step: str) -> None:

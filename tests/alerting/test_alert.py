@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from work_data_hub.alerting import Alert, Severity
-from work_data_hub.alerting.alert import fingerprint
+from work_data_hub.alerting.alert import MAX_INDEXED_BYTES, fingerprint
 
 LABELS = {"alertname": "RunFailed", "job": "daily", "severity": "critical"}
 
@@ -64,3 +64,13 @@ def test_an_alert_cannot_be_changed_by_its_publisher_afterwards() -> None:
     assert alert.labels["job"] == "daily"
     with pytest.raises(TypeError):
         alert.labels["job"] = "other"  # type: ignore[index]
+
+
+def test_a_label_over_a_thousand_bytes_ends_in_a_digest_that_tells_it_from_others() -> None:
+    longest, longer = "a" * MAX_INDEXED_BYTES, "失败" * MAX_INDEXED_BYTES
+    alerts = [Alert({"alertname": "A", "path": path}) for path in (longest, longer, f"{longer}!")]
+    values = [alert.labels["path"] for alert in alerts]
+    assert values[0] == longest
+    assert [len(value.encode()) <= MAX_INDEXED_BYTES for value in values] == [True] * 3
+    assert values[1][:300] == values[2][:300] == longer[:300]
+    assert len({alert.fingerprint for alert in alerts}) == 3

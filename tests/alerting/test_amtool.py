@@ -27,7 +27,7 @@ from work_data_hub.alerting.config import AlertsConfig, load
 from work_data_hub.alerting.errors import ConfigError
 from work_data_hub.alerting.matchers import Labels, parse, parse_one
 from work_data_hub.alerting.route import receivers_for
-from work_data_hub.cli.main import app
+from work_data_hub.cli.routes import routes_app
 
 AMTOOL = shutil.which("amtool")
 FORESTS = int(os.environ.get("WDH_AMTOOL_FORESTS", "40"))
@@ -270,7 +270,7 @@ def test_the_command_prints_what_amtool_prints(tmp_path: Path, texts: list[str])
     }
     path = tmp_path / "alerts.yml"
     path.write_text(json.dumps(file, ensure_ascii=False), encoding="utf-8")
-    said = CliRunner().invoke(app, ["alerts", "routes", "test", "--config", str(path), *texts])
+    said = CliRunner().invoke(routes_app, ["test", "--config", str(path), *texts])
     assert (said.exit_code, said.stdout) == (0, theirs(path, texts) + "\n")
 
 
@@ -279,7 +279,7 @@ def test_what_amtool_takes_for_no_label_is_refused(tmp_path: Path, text: str) ->
     path = tmp_path / "alerts.yml"
     path.write_text("route: {receiver: a}\nreceivers: [{name: a}]\n", encoding="utf-8")
     assert amtool("config", "routes", "test", f"--config.file={path}", text).returncode == 1
-    said = CliRunner().invoke(app, ["alerts", "routes", "test", "--config", str(path), text])
+    said = CliRunner().invoke(routes_app, ["test", "--config", str(path), text])
     assert said.exit_code != 0
     assert "Traceback" not in said.output
 

@@ -12,6 +12,7 @@ from work_data_hub.alerting.sink import NoticeCause, Receipt, Status
 WAIT_S, INTERVAL_S, REPEAT_S = 30, 300, 4 * 3600
 
 
+@pytest.mark.both_databases
 def test_an_alert_waits_group_wait_and_is_told_once(scene: Any, router: Any, alert: Any) -> None:
     router.publish(alert())
     assert router.dispatch() == 0
@@ -66,6 +67,7 @@ def test_an_update_is_not_for_a_sink_that_cannot_edit(scene: Any, alert: Any) ->
     assert scene.told() == ["open", "resolve"]
 
 
+@pytest.mark.both_databases
 def test_a_new_incident_in_a_told_group_is_noticed_at_the_next_tick(
     scene: Any, router: Any, alert: Any
 ) -> None:
@@ -143,6 +145,7 @@ def test_one_resolved_of_two_edits_and_the_last_closes(scene: Any, router: Any, 
     assert router.next_due() is None
 
 
+@pytest.mark.both_databases
 def test_the_receipt_of_the_main_message_is_handed_back_until_the_end(
     scene: Any, router: Any, alert: Any
 ) -> None:
@@ -161,6 +164,7 @@ def test_the_receipt_of_the_main_message_is_handed_back_until_the_end(
     ]
 
 
+@pytest.mark.both_databases
 def test_what_fires_after_the_end_is_a_new_episode(scene: Any, router: Any, alert: Any) -> None:
     for _ in range(2):
         _open(scene, router, alert)
@@ -185,6 +189,7 @@ def test_what_fires_again_before_its_resolution_was_told_never_ended(
     assert len(scene.chat.delivered[1].incidents) == 1
 
 
+@pytest.mark.both_databases
 def test_what_came_and_went_untold_is_told_as_over(scene: Any, alert: Any) -> None:
     router = scene.router(_SILENT_END)
     router.publish(alert())
@@ -227,6 +232,7 @@ def test_a_step_is_held_back_while_its_run_has_failed(scene: Any, alert: Any) ->
     assert [n.group_labels["alertname"] for n in scene.chat.delivered] == ["RunFailed"]
 
 
+@pytest.mark.both_databases
 def test_what_was_held_back_is_told_when_nothing_holds_it_any_more(scene: Any, alert: Any) -> None:
     router = scene.router(_INHIBITED)
     router.publish_all([alert("StepFailed", step="load"), alert("RunFailed")])
@@ -254,6 +260,7 @@ def test_what_was_held_back_to_its_end_is_never_told(scene: Any, alert: Any) -> 
     assert router.next_due() is None
 
 
+@pytest.mark.both_databases
 def test_a_changed_configuration_tells_what_is_open_to_its_new_receiver(
     scene: Any, alert: Any
 ) -> None:

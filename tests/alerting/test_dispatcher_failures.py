@@ -14,6 +14,8 @@ from work_data_hub.alerting.sink import Receipt, Status
 from work_data_hub.alerting.store.health import Count
 from work_data_hub.alerting.testing import RecordingSink
 
+pytestmark = pytest.mark.both_databases
+
 AT_ONCE = """
 route: {receiver: team, group_by: [alertname, job], group_wait: 0s, group_interval: 1m}
 receivers:
@@ -313,6 +315,7 @@ def test_what_a_sink_counts_is_added_up_in_the_store(scene: Any, alert: Any) -> 
     assert router.store.counters()[Count("alerts", "team", "memory[0]", label)] == 4
 
 
+@pytest.mark.sqlite
 def test_a_sink_that_hangs_holds_up_no_other(scene: Any, alert: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(workers, "DELIVERY_DEADLINE_S", 0.05)
     monkeypatch.setattr("work_data_hub.alerting.dispatcher.DELIVERY_DEADLINE_S", 0.05)

@@ -13,6 +13,8 @@ from work_data_hub.alerting.store.conversations import LEASE_S
 from work_data_hub.alerting.store.health import Count
 from work_data_hub.alerting.testing import RecordingSink
 
+pytestmark = pytest.mark.both_databases
+
 AT_ONCE = """
 route: {receiver: team, group_by: [job], group_wait: 0s}
 receivers:

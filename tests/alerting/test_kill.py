@@ -7,18 +7,29 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import doomed
 import pytest
+from postgres_store import DatabaseClock
 
 from work_data_hub.alerting import Alert
 
 SCRIPT = Path(doomed.__file__)
 DISPATCHERS = 3
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.both_databases]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, postgres: str | None) -> Path:
+    """What the processes share. Their leases run out sooner: the database's clock runs fast."""
+    if postgres is not None:
+        (tmp_path / "url").write_text(postgres)
+        _run_fast(tmp_path, rate=2)
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -36,51 +47,51 @@ pytestmark = pytest.mark.processes
     ],
 )
 def test_what_was_published_is_told_whatever_step_the_process_dies_at(
-    tmp_path: Path, step: str, copies: int
+    folder: Path, step: str, copies: int
 ) -> None:
-    assert _run(tmp_path, step) == -signal.SIGKILL
-    after = _after_the_lease(tmp_path)
+    assert _run(folder, step) == -signal.SIGKILL
+    after = _after_the_lease(folder)
     after.dispatch(until_idle=True)
-    told = _told(tmp_path)
+    told = _told(folder)
     assert [line["purpose"] for line in told] == ["open"] * copies
     assert len({line["key"] for line in told}) == 1
     assert after.dispatch() == 0
     after.close()
 
 
-def test_what_was_never_published_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert _run(tmp_path, "publishing") == -signal.SIGKILL
-    after = _after_the_lease(tmp_path)
+def test_what_was_never_published_leaves_nothing_behind(folder: Path) -> None:
+    assert _run(folder, "publishing") == -signal.SIGKILL
+    after = _after_the_lease(folder)
     assert after.store.incidents() == []
     alert = Alert({"alertname": "RunFailed", "job": "daily"}, event_key="run_failed:1")
     assert after.publish(alert) == "opened"
     after.close()
 
 
-def test_two_hundred_alerts_published_and_killed_are_all_told(tmp_path: Path) -> None:
-    before = doomed.router_in(tmp_path)
+def test_two_hundred_alerts_published_and_killed_are_all_told(folder: Path) -> None:
+    before = doomed.router_in(folder)
     before.publish_all(
         Alert({"alertname": "RunFailed", "job": f"job{i}"}, event_key=str(i)) for i in range(200)
     )
     before.close()
-    assert _run(tmp_path, "delivered") == -signal.SIGKILL
-    after = _after_the_lease(tmp_path)
+    assert _run(folder, "delivered") == -signal.SIGKILL
+    after = _after_the_lease(folder)
     after.dispatch(until_idle=True)
     after.close()
-    assert {f"job{i}" for i in range(200)} <= {line["job"] for line in _told(tmp_path)}
+    assert {f"job{i}" for i in range(200)} <= {line["job"] for line in _told(folder)}
 
 
-def test_dispatchers_killed_again_and_again_lose_nothing_and_keep_the_order(tmp_path: Path) -> None:
+def test_dispatchers_killed_again_and_again_lose_nothing_and_keep_the_order(folder: Path) -> None:
     jobs = [f"job{i}" for i in range(40)]
-    publisher = doomed.router_in(tmp_path)
+    publisher = doomed.router_in(folder)
     publisher.publish_all(Alert({"alertname": "RunFailed", "job": job}) for job in jobs)
-    deaths = _dispatch_and_die(tmp_path, jobs)
+    deaths = _dispatch_and_die(folder, jobs)
     publisher.resolve({"alertname": "RunFailed"})
     publisher.close()
-    after = _after_the_lease(tmp_path)
+    after = _after_the_lease(folder)
     after.drain(budget_s=5)
     after.close()
-    told = _told(tmp_path)
+    told = _told(folder)
     assert deaths > 0
     for job in jobs:
         mine = [line for line in told if line["job"] == job]
@@ -123,7 +134,14 @@ def _start(folder: Path, step: str) -> subprocess.Popen[bytes]:
 
 def _after_the_lease(folder: Path) -> Any:
     """A router for which the leases of the dead have run out."""
+    if (folder / "url").exists():
+        _run_fast(folder, rate=3)
     return doomed.router_in(folder, database_clock=lambda: time.time() * 3)
+
+
+def _run_fast(folder: Path, *, rate: float) -> None:
+    with closing(DatabaseClock((folder / "url").read_text())) as clock:
+        clock.run(rate=rate)
 
 
 def _told(folder: Path) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from work_data_hub.alerting.render import (
     local_time,
     message,
 )
-from work_data_hub.alerting.sink import NoticeCause, Purpose, Status
+from work_data_hub.alerting.sink import Acknowledgement, NoticeCause, Purpose, Status
 from work_data_hub.alerting.testing import resolved, sample_incident, sample_notification
 from work_data_hub.alerting.testing.samples import STARTED_AT
 from work_data_hub.alerting.wording import EN, ZH
@@ -315,3 +315,37 @@ def test_time_is_shown_as_in_shanghai() -> None:
 def test_a_duration_is_its_two_greatest_units(seconds: int, english: str, chinese: str) -> None:
     length = timedelta(seconds=seconds)
     assert (lasting(length, EN), lasting(length, ZH)) == (english, chinese)
+
+
+def test_the_line_that_silences_it_is_ready_to_be_copied() -> None:
+    told = message(sample_notification(language="zh"))
+    assert told.silence is not None
+    assert told.silence.title == "如需静默"
+    assert told.silence.text == (
+        "wdh alerts silence add 'alertname=\"RunFailed\"'"
+        " 'job=\"trustee_performance_multi_file_job\"' 'location=\"work_data_hub\"' --for 2h"
+    )
+
+
+@pytest.mark.parametrize("labels", [{"job": "x" * 300}, {"job": "a & b"}, {"作业": "a"}])
+def test_labels_that_no_chat_leaves_as_they_are_are_silenced_by_name(
+    labels: dict[str, str],
+) -> None:
+    incident = sample_incident(labels=labels)
+    told = message(sample_notification(Purpose.OPEN, incident))
+    assert told.silence is not None
+    line = f"wdh alerts silence add --incident {incident.fingerprint} --for 2h"
+    assert told.silence.text == line
+
+
+def test_what_is_over_needs_no_silence() -> None:
+    assert message(resolved(sample_notification())).silence is None
+
+
+def test_who_has_acknowledged_it_is_a_fact_while_it_lasts() -> None:
+    seen = Acknowledgement("anna", STARTED_AT + timedelta(minutes=5), "on it")
+    incident = replace(sample_incident(), acknowledged=seen)
+    told = message(sample_notification(Purpose.UPDATE, incident))
+    assert [field.value for field in told.first.fields if field.name == "Acknowledged by"] == [
+        "anna · 2024-11-05 02:15:33 (Asia/Shanghai) · on it"
+    ]

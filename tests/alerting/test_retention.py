@@ -13,11 +13,13 @@ from sqlalchemy import func, insert, select
 
 from work_data_hub.alerting.config import load
 from work_data_hub.alerting.errors import ConfigError, DeliveryError, Reason
+from work_data_hub.alerting.matchers import Matcher, Op
+from work_data_hub.alerting.silences import Silence
 from work_data_hub.alerting.sink import Status
 from work_data_hub.alerting.store import retention
+from work_data_hub.alerting.store.desk import Desk
 from work_data_hub.alerting.store.tables import (
     conversations,
-    dead_letters,
     deliveries,
     events,
     groups,
@@ -26,6 +28,8 @@ from work_data_hub.alerting.store.tables import (
     metadata,
     resolutions,
 )
+
+pytestmark = pytest.mark.both_databases
 
 DAY_S = 86_400
 EPISODE = (incidents, groups, members, conversations, deliveries)
@@ -154,8 +158,8 @@ def test_a_dead_letter_keeps_its_episode_until_it_is_dropped(
     (incident,) = router.store.incidents()
     assert incident.labels["alertname"] == "RunFailed"
     assert len(router.store.dead_letters()) == 1
-    with router.store.database.write() as connection:
-        connection.execute(dead_letters.delete())
+    (letter,) = router.store.dead_letters()
+    Desk(router.store.database).drop([letter.id], by="ann", at=scene.clock.now)
     pass_days(scene, router, 0)
     assert router.store.incidents() == []
     assert rows(router)["deliveries"] == 0
@@ -194,6 +198,33 @@ receivers:
     assert rows(router)["incidents"] == rows(router)["groups"] == rows(router)["members"] == 0
 
 
+def test_what_was_done_to_an_incident_goes_with_it(scene: Any, router: Any, alert: Any) -> None:
+    router.publish(alert())
+    tell(scene, router)
+    (incident,) = router.store.incidents()
+    desk = Desk(router.store.database)
+    desk.acknowledge(incident.fingerprint, by="ann", at=scene.clock.now)
+    desk.resolve(incident.fingerprint, by="ann", at=scene.clock.now)
+    tell(scene, router)
+    assert rows(router)["actions"] == 2
+    pass_days(scene, router, 31)
+    assert rows(router)["incidents"] == rows(router)["actions"] == 0
+
+
+def test_a_silence_goes_30_days_after_its_end(scene: Any, router: Any) -> None:
+    desk = Desk(router.store.database)
+    for days in (1, 40):
+        ends_at = scene.clock.now + timedelta(days=days)
+        matchers = (Matcher("job", Op.EQUAL, "daily"),)
+        silence = Silence("", matchers, scene.clock.now, ends_at, "ann", "known")
+        desk.add_silence(silence, at=scene.clock.now)
+    pass_days(scene, router, 30.9)
+    assert len(desk.silences()) == 2
+    pass_days(scene, router, 0.2)
+    (left,) = desk.silences()
+    assert left.ends_at > scene.clock.now
+
+
 def test_what_nobody_hears_of_goes_too(scene: Any, alert: Any) -> None:
     router = scene.router(NOBODY)
     router.publish(alert(step="load"))
@@ -209,6 +240,33 @@ def test_what_nobody_hears_of_goes_too(scene: Any, alert: Any) -> None:
     router.dispatch()
     pass_days(scene, router, 31)
     assert rows(router)["incidents"] == rows(router)["groups"] == rows(router)["members"] == 0
+
+
+def test_what_no_dispatcher_has_looked_at_since_it_was_over_stays(scene: Any, alert: Any) -> None:
+    """Another configuration may have it told."""
+    router = scene.router(NOBODY)
+    router.publish(alert())
+    router.dispatch()
+    router.resolve({"job": "daily"})
+    scene.clock.advance(31 * DAY_S)
+    with router.store.database.write() as connection:
+        retention.sweep(connection, before=scene.clock.seconds() - DAY_S)
+    assert rows(router)["incidents"] == rows(router)["members"] == 1
+
+
+def test_an_episode_stays_whole_until_all_of_it_was_over_for_30_days(
+    scene: Any, router: Any, alert: Any
+) -> None:
+    router.publish_all([alert(step="load"), alert(step="read")])
+    tell(scene, router)
+    router.resolve({"step": "load"})
+    scene.clock.advance(10 * DAY_S)
+    router.resolve({"step": "read"})
+    tell(scene, router)
+    pass_days(scene, router, 29)
+    assert rows(router)["incidents"] == rows(router)["members"] == 2
+    pass_days(scene, router, 2)
+    assert rows(router)["incidents"] == rows(router)["groups"] == 0
 
 
 def test_an_event_is_known_by_its_key_as_long_as_it_is_kept(
@@ -290,6 +348,7 @@ def test_what_came_late_and_was_over_already_is_kept_from_its_coming(
     assert rows(router)["incidents"] == 0
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("is_heard", [True, False])
 def test_no_query_of_a_sweep_goes_through_a_whole_table(
     scene: Any, alert: Any, is_heard: bool

@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from postgres_store import make_empty
 
 from conftest import Scene, alert
 from work_data_hub.alerting.errors import DeliveryError, Reason
@@ -34,10 +36,14 @@ FAILURES = st.sampled_from([Reason.UNAVAILABLE, Reason.DROPPED, Reason.RATE_LIMI
 class Traffic(RuleBasedStateMachine):
     """Two routers on one store; publishers, dispatchers, clocks and failing sinks in any order."""
 
+    postgres: str | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.scene = Scene(Path(self.folder.name))
+        if self.postgres is not None:
+            make_empty(self.postgres)
+        self.scene = Scene(Path(self.folder.name), self.postgres)
         from work_data_hub.alerting.testing import RecordingSink
 
         self.scene.sinks = {"edits": RecordingSink(), "tells": RecordingSink(can_edit=False)}
@@ -143,6 +149,23 @@ Traffic.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestTraffic = Traffic.TestCase
+
+
+class TrafficOnPostgres(Traffic):
+    """The same; fewer, for what differs is the database alone."""
+
+
+TrafficOnPostgres.TestCase.settings = settings(Traffic.TestCase.settings, max_examples=8)
+
+
+@pytest.mark.usefixtures("traffic_on_postgres")
+class TestTrafficOnPostgres(TrafficOnPostgres.TestCase):  # type: ignore[name-defined,misc]
+    pass
+
+
+@pytest.fixture
+def traffic_on_postgres(empty_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TrafficOnPostgres, "postgres", empty_store)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

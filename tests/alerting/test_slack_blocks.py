@@ -51,7 +51,9 @@ def is_escaped(text: str) -> bool:
 def test_the_layout_reads_from_the_top() -> None:
     payload = told(sample_incident())
     kinds = [block["type"] for block in payload["blocks"]]
-    assert kinds == ["header", "section", "section", "section", "section", "actions", "context"]
+    assert kinds == [
+        *("header", "section", "section", "section", "section", "actions", "section", "context")
+    ]
     assert payload["text"] == payload["blocks"][0]["text"]["text"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from datetime import timedelta
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from conftest import ONE_RECEIVER
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.sink import Status
 from work_data_hub.alerting.store.database import BUSY_TIMEOUT_S, Database
 from work_data_hub.alerting.store.store import Store
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_the_same_event_published_twice_is_one(router: Any, alert: Any) -> None:
@@ -162,6 +166,26 @@ def test_severity_is_no_part_of_an_incidents_identity(router: Any, alert: Any) -
     assert len(router.store.incidents()) == 1
 
 
+def test_an_alert_with_a_page_of_text_in_every_name_is_stored_told_and_closed(
+    scene: Any, alert: Any
+) -> None:
+    """PostgreSQL cannot index it; routed by all of it, it would hold up every other alert."""
+    by_all = scene.router(ONE_RECEIVER.replace("[alertname, job]", "['...']"))
+    at = scene.clock.now
+    texts = {name: _page(name) for name in ("a", "b", "c")}
+    long = alert(_page("name"), key=_page("key"), at=at, **texts)
+    assert by_all.publish(long) == "opened"
+    assert by_all.publish(long) == "repeated"
+    assert by_all.publish(alert(_page("name"), at=at, **texts, d="other")) == "opened"
+    scene.clock.advance(30)
+    assert by_all.dispatch() == 2
+    assert by_all.resolve({"alertname": _page("name"), **texts}, at=scene.clock.now) == 2
+    scene.clock.advance(300)
+    assert by_all.dispatch() == 2
+    assert by_all.resolve({"a": texts["a"]}, at=scene.clock.now) == 0
+    assert by_all.publish(alert(at=at, a=texts["a"])) == "already_over"
+
+
 def test_a_cursor_is_kept_over_restarts(scene: Any) -> None:
     first, again = Store(scene.url), Store(scene.url)
     assert first.get_cursor("feed") is None
@@ -192,12 +216,14 @@ def test_reading_a_store_that_nobody_has_made_makes_nothing(tmp_path: Path) -> N
     assert not path.parent.exists()
 
 
+@pytest.mark.sqlite
 def test_what_is_committed_survives_a_power_cut(router: Any) -> None:
     with router.store.database.write() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
+@pytest.mark.sqlite
 def test_a_locked_store_is_unavailable_after_two_seconds_and_works_again_later(
     scene: Any, router: Any, alert: Any
 ) -> None:
@@ -213,6 +239,7 @@ def test_a_locked_store_is_unavailable_after_two_seconds_and_works_again_later(
     assert router.publish(alert(step="b")) == "opened"
 
 
+@pytest.mark.sqlite
 def test_a_store_that_is_no_database_is_unavailable(scene: Any, router: Any, alert: Any) -> None:
     (scene.folder / "alerts.db").write_text("not a database, " * 100, encoding="utf-8")
     with pytest.raises(
@@ -235,6 +262,7 @@ def test_an_error_of_the_store_shows_no_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.sqlite
 def test_an_error_of_the_store_shows_nothing_of_the_alert(
     scene: Any, router: Any, alert: Any
 ) -> None:
@@ -253,3 +281,8 @@ def test_many_threads_publish_at_once(router: Any, alert: Any) -> None:
         list(pool.map(lambda i: router.publish(alert(step=str(i % 10))), range(60)))
     counts = [i.event_count for i in router.store.incidents()]
     assert (len(counts), sum(counts)) == (10, 60)
+
+
+def _page(name: str) -> str:
+    """3,000 characters that no compression makes fewer."""
+    return "".join(random.Random(name).choices("抓取失败重试次数过多abcdefghij", k=3_000))

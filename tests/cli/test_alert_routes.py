@@ -49,7 +49,7 @@ def wdh(*arguments: str) -> str:
 def test_the_tree_is_shown_with_what_each_route_has(file: str) -> None:
     first, second = wdh("routes", "show", "--config", file).splitlines()
     assert first.startswith("everything  -> chat  group_by [job]  wait 30s")
-    assert '{severity=~"info|warning",team="数据组"}  -> local' in second
+    assert second.startswith('  {severity=~"info|warning",team="数据组"}  -> local')
     assert second.endswith("muted in night  continue")
 
 

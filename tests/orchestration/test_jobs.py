@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, DagsterInvalidConfigError, ExecuteInProcessResult
+import xlsxwriter
+from dagster import (
+    DagsterInstance,
+    DagsterInvalidConfigError,
+    ExecuteInProcessResult,
+    build_op_context,
+)
+from src.work_data_hub.config.settings import SHIPPED_DATA_SOURCES
+from src.work_data_hub.io.errors import WarehouseError
+from src.work_data_hub.orchestration import ops
 from src.work_data_hub.orchestration.jobs import (
     build_run_config,
     trustee_performance_job,
     trustee_performance_multi_file_job,
 )
+from src.work_data_hub.orchestration.ops import LoadConfig, load_op
+from src.work_data_hub.orchestration.schedules import _build_schedule_run_config
 
 from .landing import HEADING, LandingFolder, rows_of
 
@@ -205,3 +217,100 @@ def test_alerts_that_cannot_be_stored_do_not_fail_the_run(
     monkeypatch.setenv("WDH_ALERTS_URL", "postgresql://nobody@127.0.0.1:9/none")
     assert run(instance).success
     assert "the sheet has a heading and no rows" in capfd.readouterr().err
+
+
+def test_rows_that_the_table_refuses_fail_their_file_and_no_other(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    landing.put("2024_09_受托业绩报告.xlsx")
+    assert run(instance).success
+    warehouse(
+        "CREATE TRIGGER no_october BEFORE INSERT ON trustee_performance"
+        " WHEN NEW.report_date = '2024-10-01' BEGIN SELECT RAISE(ABORT, 'not this month'); END"
+    )
+    landing.put("2024_10_受托业绩报告.xlsx")
+    landing.put(NOVEMBER)
+    result = run(instance)
+    assert [r.failed for r in result.output_for_node("load_op")] == [True, False]
+    states = "SELECT relative_path, state FROM wdh_files ORDER BY 1"
+    assert [state for _, state in warehouse(states)] == ["loaded", "failed", "loaded"]
+
+
+def test_what_was_loaded_before_the_warehouse_went_is_told_and_plotted(
+    landing: LandingFolder,
+    instance: DagsterInstance,
+    open_alerts: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    landing.put("2024_10_受托业绩报告.xlsx", [])
+    landing.put(NOVEMBER)
+    load, calls = ops.load_file, []
+
+    def load_once(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise WarehouseError("gone")
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(ops, "load_file", load_once)
+    result = run(instance)
+    assert not result.success
+    assert ("ZeroRows", "2024_10_受托业绩报告.xlsx") in open_alerts()
+    assert len([e for e in result.all_events if e.is_step_materialization]) == 1
+
+
+def test_a_path_that_is_none_of_ours_fails_alone(
+    landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
+) -> None:
+    good = landing.put(NOVEMBER)
+    stray = good.with_name("whatever.xlsx")
+    stray.write_bytes(good.read_bytes())
+    result = run(instance, paths=[str(stray), str(good)])
+    bad, loaded = result.output_for_node("load_op")
+    assert "no month" in bad.error
+    assert loaded.loaded == 3
+
+
+def test_the_configured_sheet_is_the_one_that_is_loaded(
+    landing: LandingFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SHIPPED_DATA_SOURCES.read_text(encoding="utf-8")
+    other = tmp_path / "data_sources.yml"
+    other.write_text(text.replace("    sheet: 0\n", "    sheet: 数据\n"), encoding="utf-8")
+    monkeypatch.setenv("WDH_DATA_SOURCES_CONFIG", str(other))
+    scheduled = _build_schedule_run_config()["ops"]["read_and_process_trustee_files_op"]
+    assert scheduled["config"]["sheet"] == "数据"
+
+
+def test_a_stray_cell_far_out_is_one_bad_file(
+    landing: LandingFolder, instance: DagsterInstance
+) -> None:
+    far = landing.put("2024_10_受托业绩报告.xlsx")
+    with xlsxwriter.Workbook(str(far)) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADING)
+        sheet.write(1_000_000, 16_000, "x")
+    landing.put(NOVEMBER)
+    result = run(instance)
+    stray, good = result.output_for_node("load_op")
+    assert "stray cell" in stray.error
+    assert good.loaded == 3
+
+
+def test_load_op_can_be_called_without_a_run(landing: LandingFolder) -> None:
+    config = LoadConfig(table="trustee_performance", pk=["plan_code"], plan_only=True)
+    outputs = list(load_op(build_op_context(), config, []))
+    assert outputs[-1].value == []
+
+
+def test_a_silent_run_opens_and_closes_nothing(
+    landing: LandingFolder, instance: DagsterInstance, open_alerts: Callable[[], Any]
+) -> None:
+    landing.put_broken(NOVEMBER)
+    trustee_performance_multi_file_job.execute_in_process(
+        run_config=build_run_config(),
+        instance=instance,
+        raise_on_error=False,
+        tags={"wdh/alerts": "off"},
+    )
+    assert open_alerts() == set()

@@ -368,3 +368,47 @@ def test_a_passing_probe_closes_nothing_that_a_load_found_on_another_file(
     landing.put(NAME, mtime_s=time.time())
     assert "no fault" in dq(landing)
     assert ("UnreadableFile", "2024_10_受托业绩报告.xlsx") in open_alerts()
+
+
+def test_a_warehouse_that_is_down_counts_against_no_file(
+    landing: LandingFolder, ticks: Ticks, warehouse: Callable[[str], Any]
+) -> None:
+    landing.put("2024_11_受托业绩报告.xlsx")
+    for _ in range(4):
+        (request,) = ticks.tick()
+        with pytest.MonkeyPatch.context() as down:
+            down.setenv("WDH_WAREHOUSE_URL", "postgresql://nobody@127.0.0.1:9/none")
+            assert not ticks.execute(request)
+    assert warehouse("SELECT state FROM wdh_files") == [("waiting",)]
+
+
+def test_a_cancelled_run_counts_against_no_file(
+    landing: LandingFolder, ticks: Ticks, warehouse: Callable[[str], Any]
+) -> None:
+    landing.put("2024_11_受托业绩报告.xlsx")
+    for _ in range(4):
+        ticks.submit(ticks.tick()[0], DagsterRunStatus.CANCELED)
+    assert warehouse("SELECT state FROM wdh_files") == [("waiting",)]
+
+
+def test_a_file_that_kills_its_run_is_an_alert_of_its_own(
+    landing: LandingFolder, ticks: Ticks, open_alerts: Callable[[], Any]
+) -> None:
+    landing.put("2024_11_受托业绩报告.xlsx")
+    ticks.submit(ticks.tick()[0], DagsterRunStatus.FAILURE)
+    (request,) = ticks.tick()
+    assert open_alerts() == {("UnreadableFile", "2024_11_受托业绩报告.xlsx")}
+    assert ticks.execute(request)
+    assert ("UnreadableFile", "2024_11_受托业绩报告.xlsx") not in open_alerts()
+
+
+def test_the_alert_of_a_file_that_was_renamed_is_closed(
+    landing: LandingFolder, ticks: Ticks, open_alerts: Callable[[], Any]
+) -> None:
+    broken = landing.put_broken("2024_11_受托业绩报告.xlsx")
+    ticks.execute(ticks.tick()[0])
+    assert ("UnreadableFile", "2024_11_受托业绩报告.xlsx") in open_alerts()
+    broken.unlink()
+    landing.put("2024-11-受托业绩数据.xlsx")
+    ticks.tick()
+    assert ("UnreadableFile", "2024_11_受托业绩报告.xlsx") not in open_alerts()

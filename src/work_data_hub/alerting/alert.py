@@ -12,6 +12,9 @@ from types import MappingProxyType
 
 ALERTNAME = "alertname"
 SEVERITY = "severity"
+# Two of them, and names beside them, fit what PostgreSQL can index: a third of a page of 8 kB.
+# https://www.postgresql.org/docs/current/btree.html
+MAX_INDEXED_BYTES = 1_000
 
 
 class Severity(StrEnum):
@@ -31,7 +34,8 @@ class Severity(StrEnum):
 class Alert:
     """One thing that went wrong, as its publisher saw it.
 
-    labels: bounded values that route and identify, `alertname` among them; never a run id.
+    labels: bounded values that route and identify, `alertname` among them; never a run id. Of one
+    over 1,000 bytes the end is replaced by a digest.
     annotations: everything else that helps to act (summary, error, run_url ...).
     event_key: names the event; the same key published twice is one event (`run_failed:<run_id>`).
     occurred_at: when it happened, aware; the time of publishing when not given.
@@ -63,8 +67,11 @@ class Alert:
             raise ValueError("occurred_at has no time zone")
         if self.identity is not None and (missing := set(self.identity) - set(self.labels)):
             raise ValueError(f"identity names labels that are not there: {sorted(missing)}")
-        for kind, texts in (("labels", self.labels), ("annotations", self.annotations)):
-            object.__setattr__(self, kind, MappingProxyType(storable(texts)))
+        for kind, texts in (
+            ("labels", storable_labels(self.labels)),
+            ("annotations", storable(self.annotations)),
+        ):
+            object.__setattr__(self, kind, MappingProxyType(texts))
 
     @property
     def name(self) -> str:
@@ -88,6 +95,21 @@ def storable(texts: Mapping[str, str]) -> dict[str, str]:
         name.encode(errors="replace").decode(): value.encode(errors="replace").decode()
         for name, value in texts.items()
     }
+
+
+def storable_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """As `storable`, the values short enough to be found by."""
+    return {name: shortened(value) for name, value in storable(labels).items()}
+
+
+def shortened(text: str) -> str:
+    """A text of up to 1,000 bytes as it is; of a longer one as much, and its digest."""
+    encoded = text.encode()
+    if len(encoded) <= MAX_INDEXED_BYTES:
+        return text
+    digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    kept = encoded[: MAX_INDEXED_BYTES - len(digest) - 3].decode(errors="ignore")
+    return f"{kept}…{digest}"
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import structlog
 
 
 def logger(name: str) -> Any:
-    """A structlog logger over the standard one of this name: bodies and addresses stay out of it."""
+    """A structlog logger over the standard one of this name."""
     return structlog.wrap_logger(
         logging.getLogger(name),
         processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],

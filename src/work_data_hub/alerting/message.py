@@ -58,6 +58,7 @@ class Message:
     """title: one line that says what and where, fit for a phone's lock screen.
 
     first: the incident to act on; others: the rest of its group; more: how many are left out.
+    silence: the command that silences the first one, ready to be copied; None when it is over.
     """
 
     status: Status
@@ -68,3 +69,4 @@ class Message:
     more: int
     footer: str
     words: Words = EN
+    silence: Section | None = None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import structlog
 from sqlalchemy import Connection
 
 from . import troubles
 from .alert import Alert
 from .config import Integration
 from .errors import DeliveryError, LeaseLost, Reason
+from .logs import logger
 from .sink import Receipt
 from .store import conversations, history, incidents, latency
 from .store.alert_counts import ALERTS, bounded
@@ -33,10 +32,7 @@ INTERNAL_ATTEMPTS = 10
 # A sink that takes nothing for so long is an alert of its own.
 FAILING_AFTER_S = 300.0
 
-log = structlog.wrap_logger(
-    logging.getLogger(__name__),
-    processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
-)
+log = logger(__name__)
 
 
 def settle(

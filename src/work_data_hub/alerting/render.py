@@ -8,13 +8,16 @@ limit; that is the sink's part.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from .alert import ALERTNAME, SEVERITY, Severity
+from .matchers import LABEL_NAME
 from .message import Field, IncidentLine, IncidentText, Link, Message, Section
 from .plain_text import one_line, plain
+from .silences import matchers_for
 from .sink import Incident, NoticeCause, Notification, Purpose, Status
 from .wording import EN, LANGUAGES, Words
 
@@ -28,6 +31,8 @@ MAX_PLACE_CHARS = 80
 MAX_REASON_CHARS = 90
 MAX_VALUE_CHARS = 2_000
 MAX_EXTRA_FIELDS = 12
+# A command that is longer is not copied by anybody, and one that is cut is of no use.
+MAX_COMMAND_CHARS = 250
 MAX_OTHERS = 25
 
 # Shown as fields, in this order; every other label follows, then annotations nobody knows.
@@ -76,7 +81,21 @@ def message(notification: Notification) -> Message:
             (words.severities[notification.severity], f"{words.incident} {first.fingerprint}")
         ),
         words=words,
+        silence=Section(words.silence, silence_command(first), code=True)
+        if first.status is Status.FIRING
+        else None,
     )
+
+
+def silence_command(incident: Incident) -> str:
+    """What to type, on one line: by its labels, or by its name where they do not fit on it."""
+    matchers = shlex.join(map(str, matchers_for(incident.labels)))
+    # What a chat would write differently, or a shell could not be given on one line.
+    is_plain = one_line(matchers) == matchers and not set(matchers) & set("&<>`")
+    is_named = all(map(LABEL_NAME.fullmatch, incident.labels))
+    if not is_plain or not is_named or len(matchers) > MAX_COMMAND_CHARS:
+        matchers = f"--incident {incident.fingerprint}"
+    return f"wdh alerts silence add {matchers} --for 2h"
 
 
 def incident_text(incident: Incident, words: Words) -> IncidentText:
@@ -201,6 +220,10 @@ def _fields(incident: Incident, words: Words) -> Iterator[Field]:
         yield Field(words.duration, lasting(incident.resolved_at - incident.started_at, words))
     if incident.event_count > 1:
         yield Field(words.times, str(incident.event_count))
+    if (seen := incident.acknowledged) and incident.status is Status.FIRING:
+        parts = (seen.by, f"{local_time(seen.at)} ({words.zone})", seen.comment)
+        shown = words.separator.join(filter(None, parts))
+        yield Field(words.acknowledged, one_line(shown, MAX_VALUE_CHARS))
     yield from _unknown(incident.labels, skip={ALERTNAME, SEVERITY, *_FIELDS})
     yield from _unknown(incident.annotations, skip={*_PLACED, *incident.labels})
 

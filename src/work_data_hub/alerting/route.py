@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from .alert import shortened
 from .matchers import Labels, Matcher, all_match, quoted
 
 
@@ -44,9 +45,12 @@ class Route:
         return {name: labels[name] for name in sorted(names) if labels.get(name)}
 
     def group_key(self, labels: Labels) -> str:
-        """Names the group over restarts: `{}:{alertname="RunFailed", job="daily"}`."""
+        """Names the group over restarts: `{}:{alertname="RunFailed", job="daily"}`.
+
+        One over 1,000 bytes ends in a digest.
+        """
         inside = ", ".join(f"{k}={quoted(v)}" for k, v in self.group_labels(labels).items())
-        return f"{self.id}:{{{inside}}}"
+        return shortened(f"{self.id}:{{{inside}}}")
 
 
 def receivers_for(route: Route, labels: Labels) -> list[Route]:

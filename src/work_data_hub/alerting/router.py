@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import locations
-from .alert import Alert, storable
+from .alert import Alert, storable_labels
 from .config import AlertsConfig, load
 from .redact import Redactor
 from .timing import moment, utc_now
@@ -148,7 +148,11 @@ class AlertRouter:
         seconds = _over_at(labels, at)
         with self.store.database.write() as connection:
             return incidents.resolve(
-                connection, storable(labels), at=seconds, event_key=event_key, now=self._now()
+                connection,
+                storable_labels(labels),
+                at=seconds,
+                event_key=event_key,
+                now=self._now(),
             )
 
     def resolve_all(self, resolutions: Iterable[tuple[Mapping[str, str], datetime]]) -> int:
@@ -156,7 +160,7 @@ class AlertRouter:
         from .store import incidents
 
         closed = 0
-        remaining = ((storable(labels), _over_at(labels, at)) for labels, at in resolutions)
+        remaining = ((storable_labels(labels), _over_at(labels, at)) for labels, at in resolutions)
         while batch := list(islice(remaining, PUBLISHED_AT_ONCE)):
             now = self._now()
             with self.store.database.write() as connection:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .matchers import Labels, Matcher, all_match, text_of
+from .alert import SEVERITY
+from .matchers import Labels, Matcher, Op, all_match, in_order, text_of
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,22 @@ class Silence:
     def is_active(self, at: datetime) -> bool:
         return self.starts_at <= at < self.ends_at
 
+    def takes(self, labels: Labels) -> bool:
+        return all_match(self.matchers, labels)
+
     def holds_back(self, labels: Labels, *, at: datetime) -> bool:
-        return self.is_active(at) and all_match(self.matchers, labels)
+        return self.is_active(at) and self.takes(labels)
 
 
 def silenced_by(silences: Iterable[Silence], labels: Labels, *, at: datetime) -> list[Silence]:
     """Those that hold an alert of these labels back now."""
     return [silence for silence in silences if silence.holds_back(labels, at=at)]
+
+
+def matchers_for(labels: Labels) -> tuple[Matcher, ...]:
+    """Those that take an incident of these labels, however grave it gets, and none unlike it."""
+    return in_order(
+        Matcher(name, Op.EQUAL, value)
+        for name, value in labels.items()
+        if value and name != SEVERITY
+    )

@@ -47,4 +47,6 @@ def _lines(message: Message, max_section_chars: int) -> Iterator[str]:
     if first.links:
         yield ""
         yield from (f"{link.text}{words.colon}{link.url}" for link in first.links)
+    if message.silence:
+        yield from ("", f"{message.silence.title}{heads}", message.silence.text)
     yield from ("", message.footer)

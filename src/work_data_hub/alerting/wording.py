@@ -46,6 +46,8 @@ class Words:
     zone: str
     cut: str
     incident: str
+    acknowledged: str
+    silence: str
 
 
 EN = Words(
@@ -127,6 +129,8 @@ EN = Words(
     zone="Asia/Shanghai",
     cut="[… {} characters cut …]",
     incident="Incident",
+    acknowledged="Acknowledged by",
+    silence="To silence it",
 )
 
 ZH = Words(
@@ -208,6 +212,8 @@ ZH = Words(
     zone="北京时间",
     cut="[…… 省略 {} 个字符 ……]",
     incident="告警编号",
+    acknowledged="确认人",
+    silence="如需静默",
 )
 
 LANGUAGES: Mapping[str, Words] = {words.code: words for words in (EN, ZH)}

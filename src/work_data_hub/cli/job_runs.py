@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from ..io.connectors.file_connector import DiscoveredFile
     from ..io.file_report import FileReport
 
+# A run in this process belongs to the same code location as those of `dagster dev`: what the one
+# opens, the success of the other closes.
+OF_THE_REPOSITORY = {".dagster/repository": "__repository__@work_data_hub.orchestration.repository"}
+# A dry run opens and closes nothing.
+NO_ALERTS = {"wdh/alerts": "off"}
 OnProgress = Callable[[str, str], None]
 # Dagster's own log of a run is kept in its storage; the terminal has the table.
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -23,11 +28,11 @@ QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITIC
 
 @dataclass(frozen=True)
 class Order:
-    """What to run. max_files: files of one run. pk: None takes that of data_sources.yml."""
+    """What to run. max_files: files of one run. sheet, pk: None takes that of data_sources.yml."""
 
     domain: str
     max_files: int
-    sheet: int | str
+    sheet: int | str | None
     mode: str
     plan_only: bool
     pk: tuple[str, ...] | None = None
@@ -70,19 +75,24 @@ def run_batches(
 
 
 def _run(instance: DagsterInstance, paths: list[str], order: Order) -> list[FileReport]:
+    from ..config.data_sources import load_data_sources
     from ..orchestration.jobs import build_run_config, trustee_performance_multi_file_job
 
+    source = load_data_sources().domain(order.domain)
     config = build_run_config(
         domain=order.domain,
         paths=paths,
-        sheet=order.sheet,
+        sheet=source.sheet if order.sheet is None else order.sheet,
         max_files=order.max_files,
         mode=order.mode,
         pk=order.pk,
         plan_only=order.plan_only,
     )
     result = trustee_performance_multi_file_job.execute_in_process(
-        run_config=config | QUIET, instance=instance, raise_on_error=False
+        run_config=config | QUIET,
+        instance=instance,
+        raise_on_error=False,
+        tags=OF_THE_REPOSITORY | (NO_ALERTS if order.plan_only else {}),
     )
     reports = _reports(result)
     if reports is None:

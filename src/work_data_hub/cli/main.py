@@ -43,5 +43,6 @@ def _is_users_to_mend(err: Exception) -> bool:
     from ..domain.errors import InputError
     from ..io.errors import PipelineError
     from ..strict_yaml import ConfigError
+    from .errors import Mistake
 
-    return isinstance(err, (ConfigError, PipelineError, AlertingError, InputError))
+    return isinstance(err, (Mistake, ConfigError, PipelineError, AlertingError, InputError))

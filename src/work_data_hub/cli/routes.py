@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,6 @@ import typer
 from .options import Json
 
 if TYPE_CHECKING:
-    from rich.tree import Tree
-
     from ..alerting.config import AlertsConfig
     from ..alerting.route import Route
 
@@ -45,7 +44,8 @@ def show(config: ConfigOption = None, as_json: Json = False) -> None:
     if as_json:
         show_json(_document(root))
         return
-    console().print(_tree(root))
+    for line in _lines(root):
+        console().print(line, soft_wrap=True, markup=False)
 
 
 @routes_app.command()
@@ -86,14 +86,10 @@ def alert_labels(texts: list[str]) -> dict[str, str]:
     return labels
 
 
-def _tree(route: Route) -> Tree:
-    from rich.text import Text
-    from rich.tree import Tree
-
-    tree = Tree(Text(_line(route)))
+def _lines(route: Route, depth: int = 0) -> Iterator[str]:
+    yield "  " * depth + _line(route)
     for child in route.routes:
-        tree.children.append(_tree(child))
-    return tree
+        yield from _lines(child, depth + 1)
 
 
 def _line(route: Route) -> str:

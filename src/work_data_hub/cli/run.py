@@ -27,7 +27,12 @@ def run(  # noqa: PLR0917 - typer hands options over by position
     max_files: Annotated[
         int, typer.Option(min=1, max=20, help="Files of one run; a larger folder takes more runs.")
     ] = 5,
-    sheet: Annotated[str, typer.Option(help="A visible sheet's number, from 0, or a name.")] = "0",
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            help="A visible sheet's number, from 0, or its name; else data_sources.yml's."
+        ),
+    ] = None,
     mode: Annotated[str, typer.Option(help="delete_insert or append.")] = "delete_insert",
     pk: Annotated[
         str | None, typer.Option(help="Key columns a,b; default: data_sources.yml.")
@@ -48,7 +53,7 @@ def run(  # noqa: PLR0917 - typer hands options over by position
     order = Order(
         domain=domain,
         max_files=max_files,
-        sheet=int(sheet) if sheet.isdecimal() else sheet,
+        sheet=int(sheet) if sheet and sheet.isdecimal() else sheet,
         mode=mode,
         plan_only=not execute,
         pk=tuple(column.strip() for column in pk.split(",")) if pk else None,
@@ -88,7 +93,7 @@ def demo() -> None:
     folder = get_settings().data_base_dir
     if not folder.exists():
         sample_data(folder)
-    order = Order("trustee_performance", 20, 0, "delete_insert", plan_only=False)
+    order = Order("trustee_performance", 20, None, "delete_insert", plan_only=False)
     reports = _run_all(order, show_progress=True)
     _show(reports, order)
     _show_alerts()

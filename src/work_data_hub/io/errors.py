@@ -5,7 +5,8 @@ PipelineError
 ├── LandingFolderUnreadable   a folder in it, or a file's entry, cannot be looked at
 ├── FileUnreadable            one workbook cannot be read; the others can
 └── WarehouseError            the warehouse cannot be used
-    └── TableDoesNotFit       the data table has another shape; the text shows both
+    ├── TableDoesNotFit       the data table has another shape; the text shows both
+    └── RowsRefusedByTable    the table does not take this file's rows; it takes others
 
 A broken configuration is strict_yaml.ConfigError. The text of each is one sentence that says what
 to do. Each is made from its parts, so that it survives pickling.
@@ -61,6 +62,10 @@ class FileUnreadable(PipelineError):
 
 class WarehouseError(PipelineError):
     """The warehouse cannot be used: down, read-only, or a table that does not fit."""
+
+
+class RowsRefusedByTable(WarehouseError):
+    """The table does not take a value of this file: too long, out of range, a constraint."""
 
 
 class TableDoesNotFit(WarehouseError):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # A month of 100,000 rows has 5 MB. What is larger than this is no workbook of a trustee.
 MAX_FILE_BYTES = 256 * 1024 * 1024
+# In the metadata of a file that was asked for by path and cannot be read: why.
+PROBLEM = "problem"
 
 
 class FailureKind(StrEnum):
@@ -39,6 +41,8 @@ class FailureKind(StrEnum):
     UNREADABLE = "unreadable"
     COLUMNS = "columns"  # missing, or doubled
     REFUSED_SHARE = "refused_share"
+    TABLE = "table"  # the table in the warehouse refuses its rows
+    NAME = "name"  # holds no month, or cannot be looked at
 
 
 @dataclass(frozen=True)
@@ -116,14 +120,8 @@ def read_rows(
 
     try:
         content, file = _content(file)
-    except FileNotFoundError:
-        return failure(FailureKind.VANISHED, "is gone since it was discovered")
-    except _ChangedWhileRead:
-        return failure(FailureKind.CHANGED, "changed while it was read; it is tried again")
-    except OSError as err:
-        return failure(FailureKind.UNREADABLE, err.strerror or str(err))
-    except FileUnreadable as err:
-        return failure(FailureKind.UNREADABLE, err.problem)
+    except _Unread as err:
+        return failure(err.kind, err.problem)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         frame = read_excel(file.path, sheet, content=content)
@@ -167,22 +165,33 @@ def process_rows(
     )
 
 
-class _ChangedWhileRead(Exception):
-    pass
+class _Unread(Exception):
+    """There are no bytes to parse."""
+
+    def __init__(self, kind: FailureKind, problem: str) -> None:
+        super().__init__(problem)
+        self.kind = kind
+        self.problem = problem
 
 
 def _content(file: DiscoveredFile) -> tuple[bytes, DiscoveredFile]:
-    """The bytes, and the file with the identity of exactly these bytes."""
-    with open(file.path, "rb") as stream:  # noqa: PTH123
-        before = os.fstat(stream.fileno())
-        if before.st_size > MAX_FILE_BYTES:
-            raise FileUnreadable(
-                file.path, f"{before.st_size} bytes; at most {MAX_FILE_BYTES} are read"
-            )
-        content = stream.read(before.st_size + 1)
-        after = os.fstat(stream.fileno())
+    """The bytes, and the file with the identity of exactly these bytes. Raises _Unread."""
+    if problem := file.metadata.get(PROBLEM):
+        raise _Unread(FailureKind.NAME, str(problem))
+    try:
+        with open(file.path, "rb") as stream:  # noqa: PTH123
+            before = os.fstat(stream.fileno())
+            if before.st_size > MAX_FILE_BYTES:
+                problem = f"{before.st_size} bytes; at most {MAX_FILE_BYTES} are read"
+                raise _Unread(FailureKind.UNREADABLE, problem)
+            content = stream.read(before.st_size + 1)
+            after = os.fstat(stream.fileno())
+    except FileNotFoundError:
+        raise _Unread(FailureKind.VANISHED, "is gone since it was discovered") from None
+    except OSError as err:
+        raise _Unread(FailureKind.UNREADABLE, err.strerror or str(err)) from err
     if len(content) != before.st_size or _identity(before) != _identity(after):
-        raise _ChangedWhileRead
+        raise _Unread(FailureKind.CHANGED, "changed while it was read; it is tried again")
     return content, replace(file, metadata={**file.metadata, **_identity(before)})
 
 

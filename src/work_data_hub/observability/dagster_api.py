@@ -38,6 +38,8 @@ WILL_RETRY_TAG = "dagster/will_retry"
 AUTO_RETRY_RUN_ID_TAG = "dagster/auto_retry_run_id"
 RETRY_NUMBER_TAG = "dagster/retry_number"
 FAILURE_REASON_TAG = "dagster/failure_reason"
+# Ours: a run with `wdh/alerts: off` opens and closes no alert. A dry run, say.
+ALERTS_TAG = "wdh/alerts"
 
 
 _EVENT_TYPES = {
@@ -262,6 +264,7 @@ def _run(run: DagsterRun) -> Run:
         will_retry=None if will_retry is None else will_retry.lower() == "true",
         retry_run_id=tags.get(AUTO_RETRY_RUN_ID_TAG, ""),
         failure_reason=tags.get(FAILURE_REASON_TAG, ""),
+        is_silent=tags.get(ALERTS_TAG) == "off",
         assets=tuple(sorted(key.to_user_string() for key in run.asset_selection or ())),
         finished=run.is_finished,
         succeeded=run.is_success,

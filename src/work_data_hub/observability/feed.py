@@ -121,6 +121,7 @@ class _Round:
             self.instance, (run.retry_run_id for run in runs.values() if run.retry_run_id)
         )
         known = [(change, runs[change.run_id]) for change in changes if change.run_id in runs]
+        known = [(change, run) for change, run in known if not run.is_silent]
         failed, succeeded = [], []
         for change, run in _without_repeated_successes(known):
             if change.change is Change.SUCCEEDED:

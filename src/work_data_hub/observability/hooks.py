@@ -25,6 +25,8 @@ def _tell_failure(context: HookContext, step_events: Sequence[DagsterEvent]) -> 
     if failure is None or dagster_api.will_be_retried(context):
         return False
     run = dagster_api.run_of_hook(context)
+    if run.is_silent:
+        return False
     local_router().publish(events.step_failed(run, failure, at=datetime.now(UTC)))
     return True
 
@@ -34,6 +36,8 @@ def _tell_success(context: HookContext, step_events: Sequence[DagsterEvent]) -> 
     if not any(event.is_step_success for event in step_events):
         return False
     run, now = dagster_api.run_of_hook(context), datetime.now(UTC)
+    if run.is_silent:
+        return False
     router = local_router()
     router.resolve(events.step_recovered(run, context.step_key), at=now)
     notice = events.step_succeeded(run, context.step_key, at=now)

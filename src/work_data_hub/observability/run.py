@@ -69,7 +69,10 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class Run:
-    """A run, as far as alerts need it. Empty text for what it has not."""
+    """A run, as far as alerts need it. Empty text for what it has not.
+
+    is_silent: whoever started it wants no alert of it, neither opened nor closed.
+    """
 
     run_id: str
     job: str
@@ -87,6 +90,7 @@ class Run:
     finished: bool
     succeeded: bool
     failed: bool
+    is_silent: bool = False
 
     @property
     def work(self) -> tuple[str, str, str]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
+from ..alerting import Alert
 from ..config.data_sources import Validation, load_data_sources
 from ..config.settings import get_settings
-from ..io.file_load import FailureKind, FileFailure, FilePlan, FileReport
-from .data_alerts import DataAlert, Finding, FoundBy, alert_of, over_with, publish_from_run
+from ..io.connectors.file_connector import DiscoveredFile
+from ..io.file_load import FailureKind, FileFailure, FilePlan
+from ..io.loader.ledger import FileState, Ledger, LedgerEntry
+from .data_alerts import (
+    DataAlert,
+    Finding,
+    FoundBy,
+    alert_of,
+    over_with,
+    publish,
+    publish_from_run,
+)
 
 FAILURES = {
     FailureKind.VANISHED: DataAlert.UNREADABLE_FILE,
@@ -15,6 +26,8 @@ FAILURES = {
     FailureKind.UNREADABLE: DataAlert.UNREADABLE_FILE,
     FailureKind.COLUMNS: DataAlert.MISSING_COLUMNS,
     FailureKind.REFUSED_SHARE: DataAlert.ROWS_REFUSED,
+    FailureKind.TABLE: DataAlert.ROWS_REFUSED,
+    FailureKind.NAME: DataAlert.UNREADABLE_FILE,
 }
 
 
@@ -43,13 +56,50 @@ def findings_in(read: FilePlan | FileFailure, limits: Validation) -> list[Findin
     return found
 
 
-def tell_of_reports(files: Sequence[FilePlan | FileFailure], reports: Sequence[FileReport]) -> None:
-    """Open and close the alerts of the files of one run. Never raises: see publish_from_run."""
-    alerts, over = [], []
-    for read, report in zip(files, reports, strict=True):
-        domain, file = read.file.domain, report.relative_path
-        limits = load_data_sources(get_settings().data_sources_config).domain(domain).validation
-        found = findings_in(read, limits)
-        over += over_with(found, domain=domain, file=file, found_by=FoundBy.LOAD)
-        alerts += [alert_of(f, domain=domain, file=file, found_by=FoundBy.LOAD) for f in found]
-    publish_from_run(alerts, resolved=over)
+def tell_of_load(read: FilePlan | FileFailure, file: str) -> None:
+    """Open and close the alerts of a file that was just loaded, or not.
+
+    file: relative to the landing folder. Never raises: see publish_from_run.
+    """
+    domain = read.file.domain
+    limits = load_data_sources(get_settings().data_sources_config).domain(domain).validation
+    found = findings_in(read, limits)
+    publish_from_run(
+        [alert_of(f, domain=domain, file=file, found_by=FoundBy.LOAD) for f in found],
+        resolved=over_with(found, domain=domain, file=file, found_by=FoundBy.LOAD),
+    )
+
+
+def killed_its_run(file: DiscoveredFile, reason: str) -> Alert:
+    """A file whose run died over it; the next good load closes it."""
+    finding = Finding(DataAlert.UNREADABLE_FILE, reason)
+    name = str(file.metadata.get("relative_path") or file.path)
+    return alert_of(finding, domain=file.domain, file=name, found_by=FoundBy.LOAD)
+
+
+def withdraw(
+    ledger: Ledger, files: Iterable[DiscoveredFile], entries: Mapping[str, LedgerEntry]
+) -> None:
+    """Close the alerts of files that had failed and are not among `files` any more.
+
+    Removed, renamed or replaced by a newer version: no load will ever speak of them again.
+    Raises AlertingError; the ledger then stays as it is.
+    """
+    there = {file.path for file in files}
+    gone = [entry for entry in failed_entries(entries) if entry.path not in there]
+    if not gone:
+        return
+    over = [
+        scope
+        for entry in gone
+        for scope in over_with(
+            [], domain=entry.domain, file=entry.relative_path, found_by=FoundBy.LOAD
+        )
+    ]
+    publish([], resolved=over)
+    ledger.withdraw(gone)
+
+
+def failed_entries(entries: Mapping[str, LedgerEntry]) -> list[LedgerEntry]:
+    """Those that have an alert open."""
+    return [e for e in entries.values() if e.state in (FileState.FAILED, FileState.REFUSED)]

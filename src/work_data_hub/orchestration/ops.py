@@ -4,20 +4,37 @@ A file that cannot be read is not raised where it is met: the others load first,
 the run and names it.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from dagster import Config, Failure, In, OpExecutionContext, Out, Output, op
+from dagster import (
+    Config,
+    Failure,
+    In,
+    OpExecutionContext,
+    Out,
+    Output,
+    op,
+)
+from dagster._core.errors import DagsterInvalidPropertyError
 from pydantic import Field, field_validator
 
+from ..alerting.errors import AlertingError
 from ..config.data_sources import DomainConfig, load_data_sources
 from ..config.settings import get_settings
 from ..domain.trustee_performance import DOMAIN
 from ..io.connectors.file_connector import DataSourceConnector, DiscoveredFile
-from ..io.errors import LandingFolderMissing
+from ..io.errors import (
+    FileUnreadable,
+    LandingFolderMissing,
+    RowsRefusedByTable,
+    WarehouseError,
+)
 from ..io.file_load import (
+    FailureKind,
     FileFailure,
     FilePlan,
     FileReport,
@@ -29,11 +46,12 @@ from ..io.file_load import (
     read_file,
     read_rows,
 )
+from ..io.file_read import PROBLEM
 from ..io.loader.ledger import Ledger
 from ..io.loader.pending import waiting_for_a_run
 from ..io.loader.warehouse_loader import Warehouse
 from .data_alerts import landing_folder_found, landing_folder_missing, publish_from_run
-from .load_findings import tell_of_reports
+from .load_findings import failed_entries, tell_of_load, withdraw
 from .load_metadata import files_failed, materialization
 
 MAX_FILES = 20
@@ -146,31 +164,78 @@ def load_op(
     that are not loaded by then stay to be loaded.
     """
     start = time.perf_counter()
-    run = context.dagster_run
     reports: list[FileReport] = []
-    with Warehouse.open(get_settings().warehouse_url) as warehouse:
-        for file in files:
-            progress.get()(_name(file.file), "load")
-            common: dict[str, Any] = {
-                "plan_only": config.plan_only,
-                "run_id": run.run_id,
-                "root_run_id": run.root_run_id or run.run_id,
-            }
-            if isinstance(file, FilePlan):
-                report = load_file(
-                    warehouse, file, table=config.table, pk=config.pk, mode=config.mode, **common
-                )
-            else:
-                report = fail_file(warehouse, file, **common)
-            context.log.info(_sentence(report, plan_only=config.plan_only))
-            reports.append(report)
-    if not config.plan_only:
-        tell_of_reports(files, reports)
-        if any(not report.failed for report in reports):
-            yield materialization(config.table, reports, time.perf_counter() - start)
+    outage: WarehouseError | None = None
+    try:
+        with Warehouse.open(get_settings().warehouse_url) as warehouse:
+            for file in files:
+                progress.get()(_name(file.file), "load")
+                reports.append(_load(context, config, warehouse, file))
+            if files and not config.plan_only:
+                _withdraw_what_is_gone(warehouse, [file.file for file in files])
+    except WarehouseError as err:
+        outage = err
+    if not config.plan_only and any(not report.failed for report in reports):
+        yield materialization(config.table, reports, time.perf_counter() - start)
+    if outage is not None:
+        raise outage
     yield Output(reports)
     if failed := [report for report in reports if report.failed]:
         raise files_failed(failed, of=len(reports))
+
+
+def _load(
+    context: OpExecutionContext,
+    config: LoadConfig,
+    warehouse: Warehouse,
+    file: FilePlan | FileFailure,
+) -> FileReport:
+    """One file: committed, and at once told of. Rows that the table refuses fail their file."""
+    run_id, root_run_id = _run_ids(context)
+    if isinstance(file, FilePlan):
+        try:
+            report = load_file(
+                warehouse,
+                file,
+                table=config.table,
+                pk=config.pk,
+                mode=config.mode,
+                plan_only=config.plan_only,
+                run_id=run_id,
+                root_run_id=root_run_id,
+            )
+        except RowsRefusedByTable as err:
+            file = FileFailure(
+                file.file, FailureKind.TABLE, str(err), file.duration_s, file.rows.sha256
+            )
+    if isinstance(file, FileFailure):
+        report = fail_file(
+            warehouse, file, plan_only=config.plan_only, run_id=run_id, root_run_id=root_run_id
+        )
+    if not config.plan_only:
+        tell_of_load(file, report.relative_path)
+    context.log.info(_sentence(report, plan_only=config.plan_only))
+    return report
+
+
+def _withdraw_what_is_gone(warehouse: Warehouse, taken: list[DiscoveredFile]) -> None:
+    domain, ledger = taken[0].domain, Ledger(warehouse)
+    entries = ledger.entries(domain)
+    if not failed_entries(entries):
+        return
+    try:
+        withdraw(ledger, [*DataSourceConnector().discover(domain), *taken], entries)
+    except AlertingError as err:
+        print(f"alerts of files that are gone stay open: {err}", file=sys.stderr)  # noqa: T201
+
+
+def _run_ids(context: OpExecutionContext) -> tuple[str, str]:
+    """Its id and that of the first attempt; empty where a test calls the op without a run."""
+    try:
+        run = context.dagster_run
+    except DagsterInvalidPropertyError:
+        return "", ""
+    return run.run_id, run.root_run_id or run.run_id
 
 
 def _source(domain: str) -> DomainConfig:
@@ -189,7 +254,10 @@ def _first(
 
 def _undiscovered(domain: str, path: str) -> DiscoveredFile:
     """A file that was asked for by path and is not among the selected ones, or gone."""
-    return DataSourceConnector().describe(domain, path)
+    try:
+        return DataSourceConnector().describe(domain, path)
+    except FileUnreadable as err:
+        return DiscoveredFile(domain, path, 0, 0, {"modified_time": 0.0, PROBLEM: err.problem})
 
 
 def _name(file: DiscoveredFile) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 SENSOR_TAG = "dagster/sensor_name"
 RUN_KEY_TAG = "dagster/run_key"
+READING_STEPS = {"read_and_process_trustee_files_op", "read_excel_op"}
 UNFINISHED = (
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -27,7 +28,7 @@ KEY_BLOCK = 20
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that ended without success."""
+    """A run that failed while it read its files, or died before it could say why."""
 
     run_id: str
     root_run_id: str
@@ -50,13 +51,17 @@ class RequestedRuns:
         return {path for run in runs for path in paths_of(run)}
 
     def ended_badly(self, *, limit: int = 200) -> list[EndedRun]:
-        """The newest runs that failed or were cancelled, newest first."""
+        """Of the newest failed runs, those that speak against their files, newest first.
+
+        A run that died speaks against them (killed, out of memory), and one that failed while it
+        read. One that failed elsewhere (a warehouse that is down) or was cancelled does not.
+        """
         if self._instance is None:
             return []
         records = self._instance.get_run_records(
             RunsFilter(
                 tags=self._tags,
-                statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
+                statuses=[DagsterRunStatus.FAILURE],
             ),
             limit=limit,
         )
@@ -68,7 +73,14 @@ class RequestedRuns:
                 paths=tuple(paths_of(record.dagster_run)),
             )
             for record in records
+            if self._speaks_against_its_files(record.dagster_run.run_id)
         ]
+
+    def _speaks_against_its_files(self, run_id: str) -> bool:
+        assert self._instance is not None
+        failed = self._instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
+        steps = {entry.dagster_event.step_key for entry in failed if entry.dagster_event}
+        return not steps or bool(steps & READING_STEPS)
 
     def unused_key(self, key: str, *, taken: Iterable[str] = ()) -> str:
         """`key`, or `key:2`, `key:3` ... : the first that no run of this sensor ever had.

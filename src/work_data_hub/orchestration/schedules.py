@@ -4,13 +4,16 @@ from typing import Any
 
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleEvaluationContext, schedule
 
+from ..config.data_sources import load_data_sources
 from ..config.settings import get_settings
+from ..domain.trustee_performance import DOMAIN
 from .jobs import build_run_config, trustee_performance_multi_file_job
 
 
 def _build_schedule_run_config() -> dict[str, Any]:
-    """Execute mode; table and pk from data_sources.yml. Raises ConfigError: the tick then fails."""
-    return build_run_config(plan_only=False)
+    """Execute mode; table, pk, sheet from data_sources.yml. Raises ConfigError: the tick fails."""
+    sheet = load_data_sources().domain(DOMAIN).sheet
+    return build_run_config(sheet=sheet, plan_only=False)
 
 
 @schedule(

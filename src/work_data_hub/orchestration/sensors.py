@@ -13,6 +13,7 @@ from dagster import (
     sensor,
 )
 
+from ..config.data_sources import load_data_sources
 from ..config.settings import get_settings
 from ..domain.trustee_performance import DOMAIN
 from ..io.connectors.file_connector import DataSourceConnector, DiscoveredFile
@@ -23,6 +24,7 @@ from ..io.loader.warehouse_loader import Warehouse
 from .data_alerts import landing_folder_found, landing_folder_missing, publish
 from .file_requests import batches, crashed, modified_s, watermark
 from .jobs import build_run_config, trustee_performance_multi_file_job
+from .load_findings import killed_its_run, withdraw
 from .probe import probe_newest
 from .requested_runs import RequestedRuns
 
@@ -62,6 +64,7 @@ def trustee_new_files_sensor(
             new = [file for file in files if cursor is None or modified_s(file) > cursor]
             ledger.enter(seen=old, waiting=new)
             entries = ledger.entries(DOMAIN)
+        withdraw(ledger, files, entries)
         waiting = pending(files, entries, now_s=time.time(), settle_s=settings.settle_s)
         if not waiting:
             return SkipReason(f"nothing new among {len(files)} files")
@@ -70,12 +73,11 @@ def trustee_new_files_sensor(
         idle = [file for file in waiting if file.path not in under_way]
         lost = crashed(idle, entries, runs.ended_badly())
         for file, run in lost:
+            reason = f"its run {run.run_id} ended before it could say why; look at its events"
             ledger.record_failure(
-                file,
-                run_id=run.run_id,
-                root_run_id=run.root_run_id,
-                reason="its run ended before it could say why; look at the run's events",
+                file, run_id=run.run_id, root_run_id=run.root_run_id, reason=reason
             )
+            publish([killed_its_run(file, reason)])
         if lost:
             entries = ledger.entries(DOMAIN)
             idle = pending(idle, entries)
@@ -87,11 +89,12 @@ def trustee_new_files_sensor(
     context.update_cursor(str(max(marks if cursor is None else [cursor, *marks])))
     if len(wanted) > len(requested):
         context.log.info(f"{len(wanted) - len(requested)} more batches follow with the next ticks")
+    sheet = load_data_sources().domain(DOMAIN).sheet
     requests = [
         RunRequest(
             run_key=batch.run_key,
             run_config=build_run_config(
-                paths=batch.paths, max_files=MAX_FILES_A_RUN, plan_only=False
+                paths=batch.paths, sheet=sheet, max_files=MAX_FILES_A_RUN, plan_only=False
             ),
         )
         for batch in requested

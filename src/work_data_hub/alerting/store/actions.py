@@ -26,6 +26,8 @@ class Kind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     WITHDRAWN = "withdrawn"  # the acknowledgement was taken back
     RESOLVED = "resolved"
+    REPLAYED = "replayed"  # a dead letter that told of it
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,13 @@ Acknowledged = Mapping[int, Action]
 def note(
     connection: Connection, incident_id: int, kind: Kind, *, by: str, comment: str, at: float
 ) -> None:
-    """Writes it down, with the severity of this moment; earlier acknowledgements stand no more."""
+    """Writes it down, with the severity of this moment.
+
+    An acknowledgement, or its withdrawal, takes the place of an earlier one.
+    """
     severity = select(incidents.c.severity).where(incidents.c.id == incident_id).scalar_subquery()
-    connection.execute(_LET_GO, {"incident": incident_id})
+    if kind in (Kind.ACKNOWLEDGED, Kind.WITHDRAWN):
+        connection.execute(_LET_GO, {"incident": incident_id})
     connection.execute(
         actions.insert().values(
             incident_id=incident_id,

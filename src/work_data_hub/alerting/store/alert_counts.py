@@ -60,7 +60,7 @@ def _names(connection: Connection, receiver: str, integration: str) -> set[str]:
     """The alertnames that have series of their own."""
     given = {"name": ALERTS, "receiver": receiver, "integration": integration}
     labels = connection.execute(_LABELS, given).scalars()
-    return {name for label in labels for name in json.loads(label)[:1]} - {OTHER}
+    return {name for label in labels for name in json.loads(label)[:1]}
 
 
 _OF_INTEGRATION = (

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from ..errors import LeaseLost
 from ..sink import Receipt
 from ..telling import StoredIncident, Told, told_from_text, told_to_text
-from .database import Database
+from .database import database_now
 from .incidents import json_text, stored_incident
 from .tables import IS_OPEN, conversations, groups, incidents, integrations, members
 
@@ -196,7 +196,7 @@ _is_first = ~(
     .exists()
 )
 # A lease that ends later than any can was written before the clock stepped back.
-_is_free = or_(_c.lease_until <= Database.now(), _c.lease_until > Database.now() + 2 * LEASE_S)
+_is_free = or_(_c.lease_until <= database_now(), _c.lease_until > database_now() + 2 * LEASE_S)
 _DUE = (
     select(conversations, groups.c.route, groups.c.labels)
     .join(groups, groups.c.id == _c.group_id)
@@ -215,10 +215,10 @@ _DUE = (
 _LEASE = (
     update(conversations)
     .where(_c.id.in_(bindparam("ids", expanding=True)))
-    .values(lease_token=_c.lease_token + 1, lease_until=Database.now() + LEASE_S)
+    .values(lease_token=_c.lease_token + 1, lease_until=database_now() + LEASE_S)
 )
 _held = and_(_c.id == bindparam("which"), _c.lease_token == bindparam("token"))
-_RENEW = update(conversations).where(_held).values(lease_until=Database.now() + LEASE_S)
+_RENEW = update(conversations).where(_held).values(lease_until=database_now() + LEASE_S)
 _RELEASE = update(conversations).where(_held).values(lease_until=0.0)
 _PROGRESS = (
     update(conversations)

@@ -10,29 +10,50 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func
+from sqlalchemy import Connection, Engine, Float, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
+from ... import locations
 from ..errors import StoreUnavailable
 from .direct import driver_of
-from .upgrade import make_tables
+from .upgrade import is_current, make_tables
 
 # The caller of publish() is a step of somebody's pipeline: it does not wait longer.
 BUSY_TIMEOUT_S = 2.0
 _READS = "wdh_reads"
 
 
+class database_now(FunctionElement[float]):  # noqa: N801 - SQLAlchemy's functions are named so
+    """The database's own time, in seconds since the epoch."""
+
+    type = Float(53)
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(_element: Any, _compiler: Any, **_: Any) -> str:
+    return "database_now()"  # see Database: the clock it was given
+
+
+@compiles(database_now, "postgresql")
+def _postgres_now(_element: Any, _compiler: Any, **_: Any) -> str:
+    # Not now(), which is the moment the transaction began: it may have waited for its turn.
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
 class Database:
-    """Transactions on the router's tables, which are made when missing.
+    """Transactions on the router's tables, which are made when missing. SQLite or PostgreSQL.
 
     Whatever the driver raises comes out as StoreUnavailable. Safe for threads.
     database_clock: what SQLite's clock is, for leases; they expire by it in every process alike.
     """
 
     def __init__(self, url: str, *, database_clock: Callable[[], float] = time.time) -> None:
-        self._url = make_url(url)
+        self._url = make_url(locations.with_psycopg3(url))
         self._clock = database_clock
         self._engine: Engine | None = None
         self._opening = threading.Lock()
@@ -40,7 +61,8 @@ class Database:
     @property
     def name(self) -> str:
         """Where it is, without a password."""
-        return self._url.render_as_string(hide_password=True)
+        kept = {key: self._url.query[key] for key in ("host", "port") if key in self._url.query}
+        return self._url.set(query=kept).render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -65,22 +87,50 @@ class Database:
                 self._engine.dispose()
             self._engine = None
 
-    @staticmethod
-    def now() -> ColumnElement[float]:
-        """The database's own time, in seconds since the epoch."""
-        return func.database_now()
-
     def _opened(self) -> Engine:
         if self._engine is None:
-            with self._opening:
+            if not self._opening.acquire(timeout=BUSY_TIMEOUT_S):
+                raise StoreUnavailable(f"{self.name}: it does not answer another thread either")
+            try:
                 if self._engine is None:
                     self._engine = self._open()
+            finally:
+                self._opening.release()
         return self._engine
 
     def _open(self) -> Engine:
+        engine = self._postgres() if self._is_postgres else self._sqlite()
+        event.listen(engine, "begin", self._begin)
+        try:
+            with engine.connect().execution_options(**{_READS: True}) as connection:
+                makes_tables = not is_current(connection)
+            if makes_tables:
+                with engine.begin() as connection:
+                    make_tables(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    @property
+    def _is_postgres(self) -> bool:
+        return self._url.drivername == "postgresql+psycopg"
+
+    def _postgres(self) -> Engine:
+        try:
+            from .postgres import engine_for
+        except ImportError as err:
+            raise StoreUnavailable(
+                f"{self.name}: no driver for PostgreSQL; pip install 'work-data-hub[postgres]'"
+            ) from err
+        return engine_for(self._url, timeout_s=BUSY_TIMEOUT_S)
+
+    def _sqlite(self) -> Engine:
         path = _sqlite_path(self._url)
         if path is None:
-            raise StoreUnavailable(f"{self.name}: only sqlite:///FILE is a store so far")
+            raise StoreUnavailable(
+                f"{self.name}: a store is sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
             self._url,
@@ -89,17 +139,20 @@ class Database:
             hide_parameters=True,  # they hold the error texts of other people's programs
         )
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
-        try:
-            with engine.begin() as connection:
-                make_tables(connection)
-        except BaseException:
-            engine.dispose()
-            raise
         return engine
 
+    def _begin(self, connection: Connection) -> None:
+        reads = bool(connection.get_execution_options().get(_READS))
+        if self._is_postgres:
+            from .postgres import begin
+
+            begin(connection, reads=reads, timeout_s=BUSY_TIMEOUT_S)
+        else:
+            # IMMEDIATE: a writer that began as a reader would be refused where it should wait.
+            driver_of(connection).execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+
     def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # _begin opens transactions, not pysqlite
+        connection.isolation_level = None  # `_begin` opens transactions, not pysqlite
         connection.create_function("database_now", 0, self._clock)
         connection.execute("PRAGMA journal_mode=WAL")
         # FULL: what publish() returned survives a power cut. https://sqlite.org/pragma.html#pragma_synchronous
@@ -111,6 +164,8 @@ class Database:
         try:
             yield
         except DBAPIError as err:
+            if self._is_postgres:
+                raise self._postgres_failed(err.orig or err) from None
             raise StoreUnavailable(f"{self.name}: {_advised(str(err.orig))}") from err
         except sqlite3.Error as err:
             raise StoreUnavailable(f"{self.name}: {_advised(str(err))}") from err
@@ -118,6 +173,25 @@ class Database:
             raise StoreUnavailable(f"{self.name}: too many threads write at once") from None
         except OSError as err:
             raise StoreUnavailable(f"{self.name}: {err.strerror or err}") from err
+        except Exception as err:
+            if self._is_postgres and _is_psycopgs(err):
+                raise self._postgres_failed(err) from None
+            raise
+
+    def _postgres_failed(self, err: BaseException) -> StoreUnavailable:
+        """Without the error itself: it quotes rows, and what was wrong with the URL."""
+        from .postgres import problem_of
+
+        problem = problem_of(err)
+        if password := self._url.password:
+            problem = problem.replace(str(password), "***")
+        return StoreUnavailable(f"{self.name}: {problem}")
+
+
+def _is_psycopgs(err: Exception) -> bool:
+    import psycopg
+
+    return isinstance(err, psycopg.Error)
 
 
 def _sqlite_path(url: URL) -> Path | None:
@@ -141,9 +215,3 @@ _ADVICE = {
 def _advised(problem: str) -> str:
     advice = next((todo for said, todo in _ADVICE.items() if said in problem), None)
     return f"{problem} ({advice})" if advice else problem
-
-
-def _begin(connection: Connection) -> None:
-    # IMMEDIATE: a writer that began as a reader would be refused where it should wait.
-    reads = connection.get_execution_options().get(_READS)
-    driver_of(connection).execute("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from ..route import Route
 from ..timing import first_flush, tick_at_or_after
 from .incidents import json_text
+from .notes import put
 from .tables import (
     IS_ACTIVE,
     IS_CHANGED,
@@ -34,10 +34,7 @@ def note_config(connection: Connection, digest: str) -> None:
     query = select(notes.c.value).where(notes.c.name == _CONFIG_DIGEST)
     if connection.execute(query).scalar() == digest:
         return
-    stored = insert(notes).values(name=_CONFIG_DIGEST, value=digest)
-    connection.execute(
-        stored.on_conflict_do_update(index_elements=[notes.c.name], set_={"value": digest})
-    )
+    put(connection, _CONFIG_DIGEST, digest)
     connection.execute(update(incidents).where(IS_FIRING).values(changed=True))
 
 
@@ -62,10 +59,17 @@ def route_changed(
     changed = connection.execute(_CHANGED, {"limit": limit}).all()
     if not changed:
         return 0
+    # Few questions for many incidents: publishers wait meanwhile, and a server may be far away.
+    ids = [row.id for row in changed]
+    groups_of: dict[int, list[Row[Any]]] = {id_: [] for id_ in ids}
+    for group in connection.execute(_GROUPS_OF, {"ids": ids}):
+        groups_of[group.incident_id].append(group)
     touched: dict[int, _Touched] = {}
+    active: dict[tuple[str, str], int] = {}
+    joined = []
     for row in changed:
         labels = json.loads(row.labels)
-        known = connection.execute(_GROUPS_OF, {"incident": row.id}).all()
+        known = groups_of[row.id]
         keys = {(group.receiver, group.group_key) for group in known}
         for group in known:
             if group.active:
@@ -79,10 +83,13 @@ def route_changed(
                 received_at=row.received_at,
                 group_wait_s=route.group_wait_s,
             )
-            group_id = _join(connection, row.id, route, labels, due_at=due_at)
-            _touch(touched, group_id, route, due_at if due_at <= now else None)
+            if key not in active:
+                active[key] = _active_group(connection, key[1], route, labels, due_at=due_at)
+            joined.append({"group_id": active[key], "incident_id": row.id})
+            _touch(touched, active[key], route, due_at if due_at <= now else None)
+    if joined:
+        connection.execute(members.insert(), joined)
     _let_know(connection, touched, now=now)
-    ids = [row.id for row in changed]
     connection.execute(update(incidents).where(incidents.c.id.in_(ids)).values(changed=False))
     return len(ids)
 
@@ -127,30 +134,24 @@ def _touch(
         entry.urgent_at = min(urgent_at, entry.urgent_at or urgent_at)
 
 
-def _join(
-    connection: Connection,
-    incident_id: int,
-    route: Route,
-    labels: Mapping[str, str],
-    *,
-    due_at: float,
+def _active_group(
+    connection: Connection, key: str, route: Route, labels: Mapping[str, str], *, due_at: float
 ) -> int:
-    """Adds the incident to the active group, a new one where there is none; gives its id."""
-    key = {"of": route.receiver, "key": route.group_key(labels)}
-    group_id = connection.execute(_ACTIVE_GROUP, key).scalar()
+    """The id of the active group of this key, a new one where there is none."""
+    given = {"of": route.receiver, "key": key}
+    group_id = connection.execute(_ACTIVE_GROUP, given).scalar()
     if group_id is None:
         group_id = connection.execute(
             groups.insert().returning(groups.c.id),
             {
                 "receiver": route.receiver,
                 "route": route.id,
-                "group_key": key["key"],
+                "group_key": key,
                 "labels": json_text(route.group_labels(labels)),
                 "active": True,
                 "first_due_at": due_at,
             },
         ).scalar_one()
-    connection.execute(members.insert(), {"group_id": group_id, "incident_id": incident_id})
     return int(group_id)
 
 
@@ -208,9 +209,16 @@ _CHANGED = (
     .limit(bindparam("limit"))
 )
 _GROUPS_OF = (
-    select(groups.c.id, groups.c.receiver, groups.c.route, groups.c.group_key, groups.c.active)
+    select(
+        members.c.incident_id,
+        groups.c.id,
+        groups.c.receiver,
+        groups.c.route,
+        groups.c.group_key,
+        groups.c.active,
+    )
     .join(members, members.c.group_id == groups.c.id)
-    .where(members.c.incident_id == bindparam("incident"))
+    .where(members.c.incident_id.in_(bindparam("ids", expanding=True)))
 )
 _ACTIVE_GROUP = select(groups.c.id).where(
     IS_ACTIVE, groups.c.receiver == bindparam("of"), groups.c.group_key == bindparam("key")

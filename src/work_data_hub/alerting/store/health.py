@@ -35,19 +35,8 @@ def all_health(connection: Connection) -> Mapping[Name, Health]:
 
 
 def set_health(connection: Connection, name: Name, health: Health) -> None:
-    values = {
-        "digest": health.digest,
-        "parked": health.parked,
-        "failures": health.failures,
-        "failing_since": health.failing_since,
-        "not_before": health.not_before,
-    }
-    row = insert(integrations).values(receiver=name[0], integration=name[1], **values)
-    connection.execute(
-        row.on_conflict_do_update(
-            index_elements=[integrations.c.receiver, integrations.c.integration], set_=values
-        )
-    )
+    row = {"receiver": name[0], "integration": name[1], **vars(health)}
+    connection.execute(_SET_HEALTH, row)
 
 
 @dataclass(frozen=True)
@@ -77,6 +66,16 @@ def counted(connection: Connection) -> Mapping[Count, int]:
     }
 
 
+_state = insert(integrations)
+_SET_HEALTH = as_text(
+    _state.on_conflict_do_update(
+        index_elements=[integrations.c.receiver, integrations.c.integration],
+        set_={
+            name: _state.excluded[name]
+            for name in ("digest", "parked", "failures", "failing_since", "not_before")
+        },
+    )
+)
 _new = insert(counters)
 _ADD = as_text(
     _new.on_conflict_do_update(

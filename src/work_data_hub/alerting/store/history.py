@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from ..errors import Reason
 from ..sink import Notification, Purpose
@@ -44,6 +45,11 @@ class DeadLetter:
     detail: str
     attempts: int
     notification: str
+    conversation_id: int
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.receiver, self.integration
 
 
 def note_attempt(
@@ -101,9 +107,13 @@ def bury(
     )
 
 
-def buried(connection: Connection, *, limit: int = 1_000) -> list[DeadLetter]:
+def buried(
+    connection: Connection, *, ids: Collection[int] | None = None, limit: int | None = 1_000
+) -> list[DeadLetter]:
     """Dead letters, the newest first."""
     query = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(limit)
+    if ids is not None:
+        query = query.where(dead_letters.c.id.in_(ids))
     return [
         DeadLetter(
             row.id,
@@ -114,6 +124,7 @@ def buried(connection: Connection, *, limit: int = 1_000) -> list[DeadLetter]:
             row.detail,
             row.attempts,
             row.notification,
+            row.conversation_id,
         )
         for row in connection.execute(query)
     ]
@@ -126,10 +137,19 @@ def attempts_for(connection: Connection, fingerprint: str) -> list[Attempt]:
         .join(incidents, incidents.c.id == members.c.incident_id)
         .where(incidents.c.fingerprint == fingerprint)
     )
+    return _attempts(connection, conversations.c.group_id.in_(groups_of))
+
+
+def attempts_of(connection: Connection, conversation_id: int) -> list[Attempt]:
+    """What one integration was told of one episode, or tried; the oldest first."""
+    return _attempts(connection, conversations.c.id == conversation_id)
+
+
+def _attempts(connection: Connection, condition: ColumnElement[bool]) -> list[Attempt]:
     query = (
         select(deliveries, conversations.c.receiver, conversations.c.integration)
         .join(conversations, conversations.c.id == deliveries.c.conversation_id)
-        .where(conversations.c.group_id.in_(groups_of))
+        .where(condition)
         .order_by(deliveries.c.id)
     )
     return [

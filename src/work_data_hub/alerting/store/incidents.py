@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, and_, case, or_, select, text, update
 
-from ..alert import ALERTNAME, Alert, Severity
+from ..alert import ALERTNAME, MAX_INDEXED_BYTES, Alert, Severity, shortened
 from ..sink import Incident, Status
 from ..telling import StoredIncident
 from ..timing import moment
+from .actions import of_open, with_acknowledgements
 from .direct import execute
 from .tables import IS_FIRING, events, incidents, resolutions
 from .upsert import as_text, insert
@@ -142,13 +143,14 @@ def listed(
     fingerprint: str | None = None,
     limit: int = 1_000,
 ) -> list[Incident]:
-    """Incidents, the newest first."""
+    """Incidents with who has acknowledged them, the newest first."""
     query = select(incidents).order_by(incidents.c.started_at.desc(), incidents.c.id.desc())
     if status is not None:
         query = query.where(incidents.c.status == status.value)
     if fingerprint is not None:
         query = query.where(incidents.c.fingerprint == fingerprint)
-    return [stored_incident(row).incident for row in connection.execute(query.limit(limit))]
+    stored = (stored_incident(row) for row in connection.execute(query.limit(limit)))
+    return [s.incident for s in with_acknowledgements(stored, of_open(connection))]
 
 
 def firing_labels(connection: Connection) -> Sequence[Mapping[str, str]]:
@@ -162,15 +164,17 @@ def _is_new(
 ) -> bool:
     if event_key is None:
         return True
-    event = {"key": event_key, "at": now, "fingerprint": fingerprint}
+    event = {"key": shortened(event_key), "at": now, "fingerprint": fingerprint}
     return bool(execute(connection, _EVENT, event).rowcount == 1)
 
 
 def _note_resolution(
     connection: Connection, labels: Mapping[str, str], alertname: str, at: float
 ) -> None:
-    resolution = {"labels": json_text(labels), "alertname": alertname, "at": at}
-    connection.execute(_RESOLVE, resolution)
+    text = json_text(labels)
+    # PostgreSQL can index no more: what fires late is told then, though it is over.
+    if len(text.encode()) <= 2 * MAX_INDEXED_BYTES:
+        connection.execute(_RESOLVE, {"labels": text, "alertname": alertname, "at": at})
 
 
 def _close(connection: Connection, ids: Sequence[int], *, over_at: float, now: float) -> None:

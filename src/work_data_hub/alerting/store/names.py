@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from sqlalchemy import Column, Connection, Row, func, select
-from typing import Any
+from sqlalchemy import Column, Connection, select
 
 from ..errors import NotFound
 from .tables import incidents, silences
 
 _SHOWN = 5
+
+
+class NotHexadecimal(NotFound):
+    """It cannot be the name of any."""
 
 
 def fingerprint(connection: Connection, given: str) -> str:
@@ -26,7 +27,7 @@ def silence_id(connection: Connection, given: str) -> str:
 def _the_one(connection: Connection, column: Column[str], given: str, what: str) -> str:
     wanted = given.strip().lower()
     if not wanted or not set(wanted) <= set("0123456789abcdef"):
-        raise NotFound(f"{given!r} is no {what}: its name is of hexadecimal digits")
+        raise NotHexadecimal(f"{given!r} names no {what}: those names are hexadecimal digits")
     # `g` comes after the last hexadecimal digit.
     query = select(column).where(column >= wanted, column < f"{wanted}g").distinct()
     found = connection.execute(query.order_by(column).limit(_SHOWN + 1)).scalars().all()

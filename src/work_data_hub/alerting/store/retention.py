@@ -1,4 +1,4 @@
-"""What is long over goes, a little at a time: episodes, events, resolutions.
+"""What is long over goes, a little at a time: episodes, events, resolutions, silences.
 
 Nothing goes that is open, yet to be told, or a dead letter; the counters stay. A sweep walks each
 table in the order of its keys and remembers where it stopped, in the transaction that deletes. So
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, or_, select
 
 from ..sink import Status
-from . import notes
+from . import notes, silences
 from .tables import (
     IS_OPEN,
     conversations,
@@ -40,17 +40,19 @@ def sweep(connection: Connection, *, before: float) -> int:
         _sweep_episodes(connection, before)
         + _sweep_rows(connection, events, events.c.key, before)
         + _sweep_rows(connection, resolutions, resolutions.c.labels, before)
+        + silences.forget(connection, before=before)
     )
 
 
 def _sweep_episodes(connection: Connection, before: float) -> int:
-    """The next episodes by id. One that began after `before` ends the round: so did later ones."""
+    """The next episodes by id. Where the next one began after `before`, as do those that follow,
+    or there is none, the round is over.
+    """
     last = int(notes.cursor(connection, _cursor(groups)) or 0)
     found = connection.execute(_NEXT_GROUPS, {"last": last, "limit": GROUPS_AT_ONCE}).all()
     deleted, reached = 0, 0
     for row in found:
         if row.first_due_at >= before:
-            reached = 0
             break
         deleted += _delete_episode(connection, row.id, active=row.active, before=before)
         reached = row.id

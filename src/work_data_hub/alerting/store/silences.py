@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from ..matchers import Matcher, parse_one
+from ..matchers import Matcher, Op
 from ..silences import Silence
 from ..timing import moment
 from .tables import silences
@@ -26,7 +26,7 @@ def add(connection: Connection, silence: Silence, *, now: float) -> None:
     connection.execute(
         silences.insert().values(
             id=silence.id,
-            matchers=json.dumps([str(matcher) for matcher in silence.matchers], ensure_ascii=False),
+            matchers=json.dumps([astuple(m) for m in silence.matchers], ensure_ascii=False),
             starts_at=silence.starts_at.timestamp(),
             ends_at=silence.ends_at.timestamp(),
             created_by=silence.created_by,
@@ -62,7 +62,7 @@ def forget(connection: Connection, *, before: float) -> int:
 
 @lru_cache(maxsize=1_000)  # dispatchers read the same ones many times a second
 def _matchers(text: str) -> tuple[Matcher, ...]:
-    return tuple(parse_one(matcher) for matcher in json.loads(text))
+    return tuple(Matcher(name, Op(op), value) for name, op, value in json.loads(text))
 
 
 def _silence(row: Row[Any]) -> Silence:

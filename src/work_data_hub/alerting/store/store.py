@@ -24,7 +24,8 @@ _NOT_GIVEN: Final = _NotGiven()
 class Store:
     """Everything the router remembers, in one database that all its processes share.
 
-    It is made when first written to; reading before that finds nothing and makes nothing.
+    SQLite's file is made when first written to; reading before that finds nothing and makes
+    nothing. In a PostgreSQL database, which must be there, tables are made at the first use.
     Every method raises StoreUnavailable when the database does not answer within two seconds.
     """
 

@@ -243,8 +243,8 @@ notes = Table(
     Column("value", Text, nullable=False),
 )
 
-# What operators do not want to hear of. matchers: a list of texts. One that was expired early
-# ended then.
+# What operators do not want to hear of. matchers: a list of name, operator and
+# value each. One that was expired early ended then.
 silences = Table(
     "alert_silences",
     metadata,

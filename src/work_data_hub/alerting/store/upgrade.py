@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, inspect, select, text, update
 
 from ..errors import StoreUnavailable
 from .tables import SCHEMA_VERSION, metadata, notes
@@ -15,13 +15,21 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
     2: ("ALTER TABLE alert_events ADD COLUMN fingerprint VARCHAR(16)",),
 }
 _VERSION = "schema"
+_FOUND_VERSION = select(notes.c.value).where(notes.c.name == _VERSION)
+
+
+def is_current(connection: Connection) -> bool:
+    """Nothing is to be made here: so most openings need not wait for those who write."""
+    there = set(inspect(connection).get_table_names())
+    if not there.issuperset(metadata.tables):
+        return False
+    return connection.execute(_FOUND_VERSION).scalar() == str(SCHEMA_VERSION)
 
 
 def make_tables(connection: Connection) -> None:
     """Within the caller's transaction. Raises StoreUnavailable for a store newer than we are."""
     notes.create(connection, checkfirst=True)
-    query = select(notes.c.value).where(notes.c.name == _VERSION)
-    found = connection.execute(query).scalar()
+    found = connection.execute(_FOUND_VERSION).scalar()
     version = SCHEMA_VERSION if found is None else int(found)
     if version > SCHEMA_VERSION:
         raise StoreUnavailable(

@@ -30,6 +30,7 @@ class FileState(StrEnum):
     WAITING = "waiting"  # the sensor has asked for it
     LOADED = "loaded"
     FAILED = "failed"  # gets another chance
+    WITHDRAWN = "withdrawn"  # had failed, and is not among the selected files any more
     REFUSED = "refused"  # failed MAX_FAILED_RUNS times; waits for other content
 
 
@@ -115,6 +116,16 @@ class Ledger:
                     new[file.domain, file.path] = entry_of(file, state, moment)
             _insert(connection, list(new.values()))
         return len(new)
+
+    def withdraw(self, entries: Iterable[LedgerEntry], *, now: datetime | None = None) -> None:
+        """Note that these files, which had failed, are not there to be loaded any more."""
+        with self._warehouse.writing() as connection:
+            for entry in entries:
+                known = read_entry(connection, entry.domain, entry.path)
+                if known == entry:
+                    moment = now or datetime.now(UTC)
+                    gone = replace(entry, state=FileState.WITHDRAWN, updated_at=moment)
+                    write_entry(connection, gone)
 
     def record_failure(
         self,

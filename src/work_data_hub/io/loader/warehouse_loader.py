@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...locations import with_psycopg3
-from ..errors import WarehouseError
+from ..errors import RowsRefusedByTable, WarehouseError
 from .insert_sql import build_insert_sql, quoted, quoted_table
 
 if TYPE_CHECKING:
@@ -153,11 +153,17 @@ class Warehouse:
         try:
             yield
         except DBAPIError as err:
-            raise WarehouseError(self._sentence(verb, err.orig or err, driver)) from err
+            raise self._error(verb, err.orig or err, driver) from err
         except driver_error as err:
-            raise WarehouseError(self._sentence(verb, err, driver)) from err
+            raise self._error(verb, err, driver) from err
         except OSError as err:
             raise WarehouseError(self._sentence(verb, err, driver)) from err
+
+    def _error(self, verb: str, problem: BaseException, driver: Any) -> WarehouseError:
+        refused = isinstance(problem, driver.DataError | driver.IntegrityError)
+        return (RowsRefusedByTable if refused else WarehouseError)(
+            self._sentence(verb, problem, driver)
+        )
 
     def _sentence(self, verb: str, problem: BaseException, driver: Any) -> str:
         if isinstance(problem, driver.DataError | driver.IntegrityError | driver.ProgrammingError):

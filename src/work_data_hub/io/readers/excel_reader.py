@@ -48,6 +48,7 @@ def read_excel(
         raise FileUnreadable(name, f"cannot be opened: {err.strerror or err}") from err
     workbook = Workbook(name, data)
     chosen = workbook.sheet(sheet)
+    workbook.refuse_oversize(chosen)
     # calamine parses without holding the interpreter: a second core unpacks meanwhile.
     with ThreadPoolExecutor(max_workers=1) as second:
         unpacked = second.submit(_unpack, workbook, chosen)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,12 @@ class _Relation:
     key: str
     kind: str
     part: str
+
+
+# A month has 100,000 rows of some ten columns; the rectangle of this many cells takes 0.6 GB.
+MAX_CELLS = 20_000_000
+_HEAD_BYTES = 8_192
+_DIMENSION = re.compile(rb'<dimension\s+ref="[A-Z]+\d+:([A-Z]+)(\d+)"')
 
 
 class Workbook:
@@ -81,6 +88,29 @@ class Workbook:
         for name in self._parts_of("sharedStrings"):
             self.part(name)
         return self.part(sheet.part)
+
+    def refuse_oversize(self, sheet: Sheet) -> None:
+        """Raises FileUnreadable where a stray cell far out makes the sheet too large to hold.
+
+        calamine makes room for the whole rectangle that the cells span, and ends the process where
+        there is no room. Excel notes the rectangle at the head of a sheet.
+        """
+        try:
+            with self._zip.open(sheet.part) as stream:
+                head = stream.read(_HEAD_BYTES)
+        except (KeyError, RuntimeError, *_DAMAGE):
+            return  # `unpack` says what is wrong with it
+        written = _DIMENSION.search(head)
+        if written is None:
+            return
+        columns, rows = _column_number(written[1].decode()), int(written[2])
+        if columns * rows > MAX_CELLS:
+            corner = f"{written[1].decode()}{rows}"
+            raise FileUnreadable(
+                self.path,
+                f"has a stray cell far out: its sheet reaches to {corner}; delete the empty rows"
+                " and columns in Excel and save it",
+            )
 
     def sheet(self, sheet: int | str) -> Sheet:
         """A sheet by name, or by its number among the visible ones, from 0."""
@@ -142,6 +172,14 @@ class Workbook:
             return ElementTree.fromstring(content)  # noqa: S314
         except (ElementTree.ParseError, LookupError, ValueError):
             raise FileUnreadable(self.path, f"is damaged in its part {name}") from None
+
+
+def _column_number(letters: str) -> int:
+    """A is 1, XFD 16,384."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
 
 
 def _not_a_workbook(content: bytes) -> str | None:

@@ -125,4 +125,7 @@ def _html_parts(message: Message) -> Iterator[str]:
         if message.more:
             yield f"<li>{escape(words.more.format(message.more))}</li>"
         yield "</ul>"
+    if message.silence:
+        yield f"<b>{escape(message.silence.title)}</b>"
+        yield f'<div style="{_PRE}">{escape(message.silence.text)}</div>'
     yield f'<p style="color:#757575;font-size:12px">{escape(message.footer)}</p></div>'

@@ -65,6 +65,8 @@ def slack_message(message: Message) -> dict[str, Any]:
     if message.others:
         blocks.append(_section(_others(message.others, message.more, words)))
     blocks += _link_blocks(first.links)
+    if message.silence:
+        blocks.append(_section(_titled(message.silence, words)))
     blocks.append(_context(fit(message.footer, FOOTER_CHARS, words)))
     return {"text": fit(message.title, TEXT_CHARS, words), "blocks": blocks}
 

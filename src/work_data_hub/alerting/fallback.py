@@ -1,0 +1,52 @@
+"""Where an alert goes that its own receiver cannot be told of.
+
+Alerts about the alerting itself go to the fallback receiver whatever the route tree says: the tree
+may lead to the very sink that fails. So do alerts whose receiver has nothing but integrations that
+are off, since their variables are not set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .route import Route, receivers_for
+from .troubles import is_about_alerting
+
+if TYPE_CHECKING:
+    from .config import AlertsConfig
+    from .matchers import Labels
+
+FALLBACK_ID = "{fallback}"
+
+
+def fallback_route(config: AlertsConfig) -> Route:
+    """To the fallback receiver, in groups and at times as the first route says."""
+    return replace(
+        config.route,
+        id=FALLBACK_ID,
+        receiver=config.fallback,
+        matchers=(),
+        routes=(),
+        mute_time_intervals=(),
+        active_time_intervals=(),
+    )
+
+
+def routes_for(config: AlertsConfig, labels: Labels) -> list[Route]:
+    """The routes that take `labels`, in order; the fallback in place of a receiver that is off."""
+    fallback = fallback_route(config)
+    if is_about_alerting(labels):
+        return [fallback]
+    taken = []
+    for route in receivers_for(config.route, labels):
+        able = fallback if _is_off(config, route.receiver) else route
+        if able not in taken:
+            taken.append(able)
+    return taken
+
+
+def _is_off(config: AlertsConfig, receiver: str) -> bool:
+    """All that it has is off. A receiver with nothing written in it is meant to be silent."""
+    has_disabled = any(off.receiver == receiver for off in config.disabled)
+    return has_disabled and not config.receivers[receiver].integrations

@@ -1,0 +1,39 @@
+"""`wdh alerts explain`: why somebody was told, or was not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from .alert_router import alert_router
+from .incidents import time_text
+from .options import Json
+
+
+def explain(
+    name: Annotated[
+        str, typer.Argument(help="An incident's fingerprint, or an event's key (run_failed:...).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Why it was told, held back, folded into another message or given up, step by step."""
+    from ..alerting.explain import explain as explained
+    from ..alerting.store.desk import Desk
+    from ..alerting.timing import utc_now
+    from .console import console, show_json, show_table
+
+    with alert_router() as router:
+        found, hush = Desk(router.store.database).trace(name, router.config, at=utc_now())
+        explanation = explained(found, router.config, hush)
+    if as_json:
+        show_json(asdict(explanation))
+        return
+    show_table(
+        explanation.title,
+        ["when", "where", "what"],
+        [(time_text(s.at) if s.at else "now", s.where, s.text) for s in explanation.steps],
+    )
+    for line in explanation.verdict:
+        console().print(line, markup=False, soft_wrap=True)
