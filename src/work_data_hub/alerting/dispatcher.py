@@ -12,9 +12,10 @@ from functools import partial
 from sqlalchemy import Connection
 
 from .config import AlertsConfig
+from .fallback import FALLBACK_ID, fallback_route, routes_for
 from .outcome import settle
 from .plan import Plan, plan
-from .route import Route, receivers_for
+from .route import Route
 from .sink import AlertSink, Incident
 from .store import actions, conversations, groups, retention
 from .store.actions import Acknowledged, with_acknowledgements
@@ -63,7 +64,7 @@ class Dispatcher:
         self._clock = clock
         self._jitter = jitter
         self._integrations = {(i.receiver, i.name): i for i in config.integrations()}
-        self._routes = config.routes_by_id()
+        self._routes = {**config.routes_by_id(), FALLBACK_ID: fallback_route(config)}
         self._workers = Workers(describe=describe)
         self._in_flight: dict[int, Job] = {}
         self._unrecorded: list[Result] = []
@@ -103,12 +104,14 @@ class Dispatcher:
         return self._routes.get(route_id, self._config.route)
 
     def _route(self, now: float) -> None:
-        routes_for = partial(receivers_for, self._config.route)
+        routes_for_labels = partial(routes_for, self._config)
         while True:
             with self._database.write() as connection:
                 if not self._noted:
                     groups.note_config(connection, self._config.digest)
-                looked_at = groups.route_changed(connection, routes_for, self._route_of, now=now)
+                looked_at = groups.route_changed(
+                    connection, routes_for_labels, self._route_of, now=now
+                )
                 if looked_at < groups.BATCH:
                     groups.converse(connection, self._integrations)
                     break
@@ -188,7 +191,10 @@ class Dispatcher:
         self._unrecorded += self._workers.results(wait_s=self._patience())
         self._unrecorded += [self._workers.abandon(job) for job in self._overdue()]
         for result in self._unrecorded:
-            self._in_flight.pop(result.job.plan.claim.conversation_id, None)
+            conversation = result.job.plan.claim.conversation_id
+            # After a lost lease there may be a newer job of the same conversation: it stays.
+            if self._in_flight.get(conversation) is result.job:
+                del self._in_flight[conversation]
         with self._database.write() as connection:
             if time.monotonic() - self._renewed > RENEW_EVERY_S:
                 self._renew(connection)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .config import AlertsConfig
+from .fallback import FALLBACK_ID, routes_for
 from .held_back import Because, Hush, labels_text
 from .render import is_notice, local_time
 from .route import Route, receivers_for
@@ -131,6 +132,8 @@ def _routes(trace: Trace, config: AlertsConfig) -> Iterator[Step]:
         if off:
             text += f"; off: {', '.join(off)}"
         yield Step(None, route.receiver, text)
+    if any(route.id == FALLBACK_ID for route in routes_for(config, labels)):
+        yield Step(None, config.fallback, "the fallback is told in the place of who cannot be")
     if trace.changed:
         yield Step(None, "", "no dispatcher has looked at its present state yet")
 

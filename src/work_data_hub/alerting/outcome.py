@@ -14,6 +14,7 @@ from .alert import Alert
 from .config import Integration
 from .errors import DeliveryError, LeaseLost, Reason
 from .logs import logger
+from .render import message
 from .sink import Receipt
 from .store import conversations, history, incidents, latency
 from .store.alert_counts import ALERTS, bounded
@@ -158,7 +159,11 @@ class _Books:
             self._set(job.name, replace(health, failures=health.failures + 1))
         if not troubles.is_about_alerting(job.notification.incidents[0].labels):
             letter = troubles.dead_letter(
-                job.name, error, letter_id=letter_id, group_key=claim.group_key
+                job.name,
+                error,
+                letter_id=letter_id,
+                group_key=claim.group_key,
+                said=message(job.notification).title,
             )
             self._publish(letter)
 

@@ -25,14 +25,21 @@ def labels_of(alertname: str, name: Name) -> dict[str, str]:
     return {ALERTNAME: alertname, "receiver": receiver, "integration": integration}
 
 
-def dead_letter(name: Name, error: DeliveryError, *, letter_id: int, group_key: str) -> Alert:
-    """A notification was given up."""
+def dead_letter(
+    name: Name, error: DeliveryError, *, letter_id: int, group_key: str, said: str
+) -> Alert:
+    """A notification was given up. said: its title, for whoever is told in its place."""
     return _alert(
         DEAD_LETTER,
         name,
         Severity.CRITICAL,
         f"A notification to {name[1]} of receiver {name[0]} was given up: {error.detail}",
-        {"error": str(error), "group": group_key, "dead_letter": str(letter_id)},
+        {
+            "error": str(error),
+            "undelivered": said,
+            "group": group_key,
+            "dead_letter": str(letter_id),
+        },
         event_key=f"dead_letter:{letter_id}",
     )
 

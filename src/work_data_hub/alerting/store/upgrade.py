@@ -40,6 +40,10 @@ def make_tables(connection: Connection) -> None:
         for statement in _STEPS[step]:
             connection.execute(text(statement))
     metadata.create_all(connection)
+    # create_all makes no index that is missing on a table that is there.
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
     if found is None:
         connection.execute(notes.insert().values(name=_VERSION, value=str(SCHEMA_VERSION)))
     elif version < SCHEMA_VERSION:
