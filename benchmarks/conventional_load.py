@@ -1,5 +1,6 @@
-"""The conventional way: pandas with openpyxl, `to_dict("records")`, pydantic models row by row, then executemany (SQLite) or psycopg2's execute_values (PostgreSQL).
+"""The conventional way: pandas with openpyxl, `to_dict("records")`, pydantic models row by row.
 
+Then executemany (SQLite) or psycopg2's execute_values (PostgreSQL).
 It keeps the product's rules for records; it keeps no ledger, no quarantine and no checksum.
 """
 

@@ -29,6 +29,7 @@ GROUP = "work_data_hub.alert_sinks"
 INSTALLED_AS = "work_data_hub"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
+
 @dataclass(frozen=True)
 class PlugIn:
     """A kind that some package says it brings. Two of them are none: nobody knows which."""

@@ -173,6 +173,22 @@ def _why(report: FileReport) -> str:
 
 
 def _show_alerts() -> None:
-    from .incidents import show_incidents
+    from ..alerting.sink import Status
+    from .alert_router import alert_store
+    from .console import show_table
 
-    show_incidents(title="Alerts that are open")
+    with alert_store() as store:
+        found = store.incidents(status=Status.FIRING)
+    show_table(
+        "Alerts that are open",
+        ["severity", "alert", "about", "summary"],
+        [
+            (
+                incident.severity.value,
+                incident.labels["alertname"],
+                incident.labels.get("file") or incident.labels.get("job"),
+                incident.annotations.get("summary", ""),
+            )
+            for incident in found
+        ],
+    )
