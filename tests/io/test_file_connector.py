@@ -11,7 +11,6 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +25,8 @@ from work_data_hub.io.connectors.landing_folder import landed_files
 from work_data_hub.io.connectors.selection import selected
 from work_data_hub.io.errors import FileUnreadable, LandingFolderMissing, LandingFolderUnreadable
 from work_data_hub.strict_yaml import ConfigError
+
+from ..rights import nobodys_rights
 
 DOMAIN = "trustee_performance"
 CONFIG = r"""domains:
@@ -394,19 +395,6 @@ def test_a_folder_that_vanishes_during_the_walk_was_not_there(tmp_path: Path) ->
     assert [file.name for file in found] == ["a.xlsx"]
 
 
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Nobody's rights, where the tests run as root, to whom every folder opens."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.fixture
 def shared_landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LandingFolder]:
     """A landing folder that anybody may enter; pytest's own belong to the tests' user alone."""
@@ -425,11 +413,11 @@ def shared_landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 needs_posix_rights = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no POSIX rights here")
 
 
-def discover_unprivileged(folder: LandingFolder) -> list[DiscoveredFile]:
+def discover_nobodys_rights(folder: LandingFolder) -> list[DiscoveredFile]:
     from work_data_hub.config.data_sources import load_data_sources
 
     config = load_data_sources(folder.config).domain(DOMAIN)
-    with unprivileged():
+    with nobodys_rights():
         landed = landed_files(
             str(folder.root), rules=config.discovery, month_of=config.file_pattern.month_of
         )
@@ -443,7 +431,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_that_names_it(
     locked = shared_landing.put("甲公司/2024_11_受托业绩.xlsx").parent
     locked.chmod(0o000)
     with pytest.raises(LandingFolderUnreadable, match="甲公司 cannot be read: Permission denied"):
-        discover_unprivileged(shared_landing)
+        discover_nobodys_rights(shared_landing)
 
 
 @needs_posix_rights
@@ -452,7 +440,7 @@ def test_the_landing_folder_itself_may_be_the_one_that_cannot_be_listed(
 ) -> None:
     shared_landing.root.chmod(0o000)
     with pytest.raises(LandingFolderUnreadable) as caught:
-        discover_unprivileged(shared_landing)
+        discover_nobodys_rights(shared_landing)
     assert caught.value.path == str(shared_landing.root)
 
 
@@ -462,12 +450,12 @@ def test_a_file_that_cannot_be_looked_at_is_an_error_but_only_if_it_is_wanted(
 ) -> None:
     folder = shared_landing.put("甲公司/2024_11_其他.xlsx").parent
     folder.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IROTH)  # to be listed, not to be entered
-    assert discover_unprivileged(shared_landing) == []
+    assert discover_nobodys_rights(shared_landing) == []
     folder.chmod(0o755)
     wanted = shared_landing.put("甲公司/2024_11_受托业绩.xlsx")
     folder.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IROTH)
     with pytest.raises(LandingFolderUnreadable) as caught:
-        discover_unprivileged(shared_landing)
+        discover_nobodys_rights(shared_landing)
     assert caught.value.path == str(wanted)
 
 
@@ -476,7 +464,7 @@ def test_an_excluded_folder_that_cannot_be_listed_is_no_error(
     shared_landing: LandingFolder,
 ) -> None:
     shared_landing.put("backup/2024_11_受托业绩.xlsx").parent.chmod(0o000)
-    assert discover_unprivileged(shared_landing) == []
+    assert discover_nobodys_rights(shared_landing) == []
 
 
 # --- links --------------------------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,20 +14,8 @@ from work_data_hub.io.loader import warehouse_loader
 from work_data_hub.io.loader.ledger import Ledger
 from work_data_hub.io.loader.warehouse_loader import Warehouse
 
+from ..rights import nobodys_rights
 from .landing import DOMAIN, Landing, load, row
-
-
-@contextmanager
-def nobodys_rights() -> Iterator[None]:
-    """Root may write anywhere, so the tests do not run as root here."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

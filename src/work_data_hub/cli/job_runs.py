@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from ..io.connectors.file_connector import DiscoveredFile
     from ..io.file_report import FileReport
 
-# A run in this process belongs to the same code location as those of `dagster dev`: what the one
-# opens, the success of the other closes.
-OF_THE_REPOSITORY = {".dagster/repository": "__repository__@work_data_hub.orchestration.repository"}
-# A dry run opens and closes nothing.
-NO_ALERTS = {"wdh/alerts": "off"}
 OnProgress = Callable[[str, str], None]
 # Dagster's own log of a run is kept in its storage; the terminal has the table.
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -92,7 +87,7 @@ def _run(instance: DagsterInstance, paths: list[str], order: Order) -> list[File
         run_config=config | QUIET,
         instance=instance,
         raise_on_error=False,
-        tags=OF_THE_REPOSITORY | (NO_ALERTS if order.plan_only else {}),
+        tags=_tags(order),
     )
     reports = _reports(result)
     if reports is None:
@@ -100,6 +95,17 @@ def _run(instance: DagsterInstance, paths: list[str], order: Order) -> list[File
 
         raise PipelineError(f"the run {result.run_id} ended early: {_why(result)}")
     return reports
+
+
+def _tags(order: Order) -> dict[str, str]:
+    """A run in this process belongs to the code location that `dagster dev` loads.
+
+    So what the one opens, the success of the other closes. A dry run opens and closes nothing.
+    """
+    from ..observability.dagster_api import ALERTS_TAG, REPOSITORY_TAG
+
+    tags = {REPOSITORY_TAG: "__repository__@work_data_hub.orchestration.repository"}
+    return tags | {ALERTS_TAG: "off"} if order.plan_only else tags
 
 
 def _reports(result: ExecuteInProcessResult) -> list[FileReport] | None:

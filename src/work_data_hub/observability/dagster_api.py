@@ -20,10 +20,12 @@ from dagster import (
     EventLogRecord,
     HookContext,
     HookDefinition,
+    OpExecutionContext,
     RunsFilter,
     RunStatusChangeRecordsFilter,
 )
 from dagster._core.definitions.events import HookExecutionResult
+from dagster._core.errors import DagsterInvalidPropertyError
 
 from .run import Change, Ending, Raised, Run, StatusChange, StepFailure
 
@@ -32,6 +34,7 @@ PARTITION_TAG = "dagster/partition"
 PARTITION_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 SCHEDULE_TAG = "dagster/schedule_name"
 SENSOR_TAG = "dagster/sensor_name"
+RUN_KEY_TAG = "dagster/run_key"
 BACKFILL_TAG = "dagster/backfill"
 REPOSITORY_TAG = ".dagster/repository"
 WILL_RETRY_TAG = "dagster/will_retry"
@@ -175,6 +178,15 @@ def step_hook(
         return HookExecutionResult(hook_name=name, is_skipped=not tell(context, event_list))
 
     return HookDefinition(name=name, hook_fn=hook_fn, decorated_fn=hook_fn)
+
+
+def run_ids(context: OpExecutionContext) -> tuple[str, str]:
+    """Of an op's run and of its first attempt; empty where a test calls the op without a run."""
+    try:
+        run = context.dagster_run
+    except DagsterInvalidPropertyError:
+        return "", ""
+    return run.run_id, run.root_run_id or run.run_id
 
 
 def run_of_hook(context: HookContext) -> Run:

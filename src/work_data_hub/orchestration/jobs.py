@@ -6,7 +6,6 @@ from typing import Any
 from dagster import in_process_executor, job
 
 from ..config.data_sources import load_data_sources
-from ..config.settings import get_settings
 from ..domain.trustee_performance import DOMAIN
 from ..observability import alert_on_failure, alert_on_success
 from .ops import (
@@ -50,7 +49,7 @@ def build_run_config(
     table, and pk where it is not given, come from data_sources.yml; raises ConfigError when that
     cannot be read.
     """
-    source = load_data_sources(get_settings().data_sources_config).domain(domain)
+    source = load_data_sources().domain(domain)
     discover: dict[str, Any] = {"domain": domain}
     if paths is not None:
         discover["paths"] = list(paths)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from ..alerting import Alert
 from ..config.data_sources import Validation, load_data_sources
-from ..config.settings import get_settings
 from ..io.connectors.file_connector import DiscoveredFile
 from ..io.file_load import FailureKind, FileFailure, FilePlan
 from ..io.loader.ledger import FileState, Ledger, LedgerEntry
@@ -62,7 +61,7 @@ def tell_of_load(read: FilePlan | FileFailure, file: str) -> None:
     file: relative to the landing folder. Never raises: see publish_from_run.
     """
     domain = read.file.domain
-    limits = load_data_sources(get_settings().data_sources_config).domain(domain).validation
+    limits = load_data_sources().domain(domain).validation
     found = findings_in(read, limits)
     publish_from_run(
         [alert_of(f, domain=domain, file=file, found_by=FoundBy.LOAD) for f in found],

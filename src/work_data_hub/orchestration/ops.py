@@ -19,7 +19,6 @@ from dagster import (
     Output,
     op,
 )
-from dagster._core.errors import DagsterInvalidPropertyError
 from pydantic import Field, field_validator
 
 from ..alerting.errors import AlertingError
@@ -50,6 +49,7 @@ from ..io.file_read import PROBLEM
 from ..io.loader.ledger import Ledger
 from ..io.loader.pending import waiting_for_a_run
 from ..io.loader.warehouse_loader import Warehouse
+from ..observability import dagster_api
 from .data_alerts import landing_folder_found, landing_folder_missing, publish_from_run
 from .load_findings import failed_entries, tell_of_load, withdraw
 from .load_metadata import files_failed, materialization
@@ -191,7 +191,7 @@ def _load(
     file: FilePlan | FileFailure,
 ) -> FileReport:
     """One file: committed, and at once told of. Rows that the table refuses fail their file."""
-    run_id, root_run_id = _run_ids(context)
+    run_id, root_run_id = dagster_api.run_ids(context)
     if isinstance(file, FilePlan):
         try:
             report = load_file(
@@ -229,17 +229,8 @@ def _withdraw_what_is_gone(warehouse: Warehouse, taken: list[DiscoveredFile]) ->
         print(f"alerts of files that are gone stay open: {err}", file=sys.stderr)  # noqa: T201
 
 
-def _run_ids(context: OpExecutionContext) -> tuple[str, str]:
-    """Its id and that of the first attempt; empty where a test calls the op without a run."""
-    try:
-        run = context.dagster_run
-    except DagsterInvalidPropertyError:
-        return "", ""
-    return run.run_id, run.root_run_id or run.run_id
-
-
 def _source(domain: str) -> DomainConfig:
-    return load_data_sources(get_settings().data_sources_config).domain(domain)
+    return load_data_sources().domain(domain)
 
 
 def _first(

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 
 from ..config.data_sources import DomainConfig, load_data_sources
-from ..config.settings import get_settings
 from ..io.connectors.file_connector import DiscoveredFile
 from ..io.file_load import FilePlan, read_file
 from ..io.loader.warehouse_loader import build_insert_sql
@@ -25,7 +24,7 @@ def probe_newest(files: Sequence[DiscoveredFile], *, now_s: float | None = None)
         return "no file to probe"
     file = files[0]
     name = str(file.metadata.get("relative_path") or file.path)
-    source = load_data_sources(get_settings().data_sources_config).domain(file.domain)
+    source = load_data_sources().domain(file.domain)
     read = read_file(file, source)
     found = findings_in(read, source.validation)
     found += stale(file, source, now_s=time.time() if now_s is None else now_s)

@@ -12,8 +12,8 @@ from typing import Any
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-SENSOR_TAG = "dagster/sensor_name"
-RUN_KEY_TAG = "dagster/run_key"
+from ..observability.dagster_api import RUN_KEY_TAG, SENSOR_TAG
+
 READING_STEPS = {"read_and_process_trustee_files_op", "read_excel_op"}
 UNFINISHED = (
     DagsterRunStatus.QUEUED,

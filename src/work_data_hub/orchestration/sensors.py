@@ -74,10 +74,11 @@ def trustee_new_files_sensor(
         lost = crashed(idle, entries, runs.ended_badly())
         for file, run in lost:
             reason = f"its run {run.run_id} ended before it could say why; look at its events"
+            # The alert first: a run that the ledger knows of is not looked at again.
+            publish([killed_its_run(file, reason)])
             ledger.record_failure(
                 file, run_id=run.run_id, root_run_id=run.root_run_id, reason=reason
             )
-            publish([killed_its_run(file, reason)])
         if lost:
             entries = ledger.entries(DOMAIN)
             idle = pending(idle, entries)
