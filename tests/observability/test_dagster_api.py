@@ -8,7 +8,7 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance
 from dagster._core.execution.plan.objects import StepSuccessData
 
-from work_data_hub.observability import dagster_api
+from work_data_hub.observability.dagster_api import run_log
 from work_data_hub.observability.run import Change, Ending
 
 from .dagster_runs import (
@@ -35,19 +35,19 @@ def instance(stored_instance: DagsterInstance) -> DagsterInstance:
 
 def test_an_instance_keeps_its_name_and_another_has_another(instance: DagsterInstance) -> None:
     with DagsterInstance.ephemeral() as other:
-        assert dagster_api.storage_id(instance) == dagster_api.storage_id(instance)
-        assert dagster_api.storage_id(instance) != dagster_api.storage_id(other)
+        assert run_log.storage_id(instance) == run_log.storage_id(instance)
+        assert run_log.storage_id(instance) != run_log.storage_id(other)
 
 
 def test_it_knows_whether_dagster_retries_runs(instance: DagsterInstance) -> None:
-    assert dagster_api.retries_enabled(instance)
+    assert run_log.retries_enabled(instance)
     with DagsterInstance.ephemeral() as other:
-        assert not dagster_api.retries_enabled(other)
+        assert not run_log.retries_enabled(other)
 
 
 def test_a_failure_carries_its_step_and_the_chain_of_exceptions(instance: DagsterInstance) -> None:
     run_id = run(instance, nightly)
-    (change,), more = dagster_api.changes_after(instance, 0, limit=100)
+    (change,), more = run_log.changes_after(instance, 0, limit=100)
     assert (change.change, change.run_id, more) == (Change.FAILED, run_id, False)
     assert change.step is not None
     assert change.step.step == "load"
@@ -64,14 +64,14 @@ def test_a_failure_carries_its_step_and_the_chain_of_exceptions(instance: Dagste
 
 def test_a_failure_on_purpose_says_what_its_author_wrote(instance: DagsterInstance) -> None:
     run(instance, purposeful)
-    (change,), _ = dagster_api.changes_after(instance, 0, limit=100)
+    (change,), _ = run_log.changes_after(instance, 0, limit=100)
     assert change.step is not None
     assert str(change.step.raised[-1]) == "Failure: the trustee sent last month's file"
 
 
 def test_a_step_that_used_up_its_retries_shows_what_it_raised(instance: DagsterInstance) -> None:
     run(instance, patient)
-    (change,), _ = dagster_api.changes_after(instance, 0, limit=100)
+    (change,), _ = run_log.changes_after(instance, 0, limit=100)
     assert change.step is not None
     assert str(change.step.raised[-1]) == "ConnectionError: bank is down"
 
@@ -83,10 +83,10 @@ def test_failures_and_successes_come_in_the_order_of_the_log(instance: DagsterIn
         failed_at(instance, NOW),
         succeeded_at(instance, NOW),
     ]
-    changes, more = dagster_api.changes_after(instance, 0, limit=100)
+    changes, more = run_log.changes_after(instance, 0, limit=100)
     assert [change.run_id for change in changes] == ids
     assert not more
-    rest, _ = dagster_api.changes_after(instance, changes[1].event_id, limit=100)
+    rest, _ = run_log.changes_after(instance, changes[1].event_id, limit=100)
     assert [change.run_id for change in rest] == ids[2:]
 
 
@@ -96,20 +96,20 @@ def test_a_full_page_of_failures_lets_no_later_success_through(instance: Dagster
     seen: list[str] = []
     after, more = 0, True
     while more:
-        changes, more = dagster_api.changes_after(instance, after, limit=2)
+        changes, more = run_log.changes_after(instance, after, limit=2)
         after = changes[-1].event_id
         seen += [change.run_id for change in changes]
     assert seen == [*failures, success]
 
 
 def test_the_newest_event_is_found_whatever_its_kind(instance: DagsterInstance) -> None:
-    assert dagster_api.newest_event_id(instance) == 0
+    assert run_log.newest_event_id(instance) == 0
     failed_at(instance, NOW - timedelta(hours=2))
-    (old,), _ = dagster_api.changes_after(instance, 0, limit=10)
+    (old,), _ = run_log.changes_after(instance, 0, limit=10)
     succeeded_at(instance, NOW)
-    assert dagster_api.newest_event_id(instance) > old.event_id
-    assert dagster_api.newest_event_id_before(instance, NOW) == old.event_id
-    assert dagster_api.newest_event_id_before(instance, NOW - timedelta(hours=3)) == 0
+    assert run_log.newest_event_id(instance) > old.event_id
+    assert run_log.newest_event_id_before(instance, NOW) == old.event_id
+    assert run_log.newest_event_id_before(instance, NOW - timedelta(hours=3)) == 0
 
 
 def test_a_run_tells_where_it_came_from(instance: DagsterInstance) -> None:
@@ -124,7 +124,7 @@ def test_a_run_tells_where_it_came_from(instance: DagsterInstance) -> None:
         "dagster/failure_reason": "STEP_FAILURE",
     }
     made = create_run(instance, sound, tags=tags, location="sales")
-    found = dagster_api.runs_by_id(instance, [made.run_id, "no-such-run"])
+    found = run_log.runs_by_id(instance, [made.run_id, "no-such-run"])
     assert list(found) == [made.run_id]
     facts = found[made.run_id]
     assert facts.work == ("sales", "sound", "2024-11-01")
@@ -136,7 +136,7 @@ def test_a_run_tells_where_it_came_from(instance: DagsterInstance) -> None:
 
 def test_a_run_out_of_no_location_and_partition_has_none(instance: DagsterInstance) -> None:
     result = sound.execute_in_process(instance=instance)
-    facts = dagster_api.runs_by_id(instance, [result.run_id])[result.run_id]
+    facts = run_log.runs_by_id(instance, [result.run_id])[result.run_id]
     assert facts.work == ("", "sound", "")
     assert facts.will_retry is None
     assert facts.succeeded
@@ -150,18 +150,18 @@ def test_a_range_of_partitions_is_named_by_its_ends(instance: DagsterInstance) -
         "dagster/asset_partition_range_end": "2024-03",
     }
     made = create_run(instance, sound, tags=tags)
-    facts = dagster_api.runs_by_id(instance, [made.run_id])[made.run_id]
+    facts = run_log.runs_by_id(instance, [made.run_id])[made.run_id]
     assert facts.partition == "2024-01...2024-03"
 
 
 def test_failures_are_found_again_by_their_ids(instance: DagsterInstance) -> None:
     run_id = failed_at(instance, NOW)
     deleted = failed_at(instance, NOW)
-    changes, _ = dagster_api.changes_after(instance, 0, limit=10)
+    changes, _ = run_log.changes_after(instance, 0, limit=10)
     instance.delete_run(deleted)
-    again = dagster_api.failures_by_id(instance, [change.event_id for change in changes])
+    again = run_log.failures_by_id(instance, [change.event_id for change in changes])
     assert [change.run_id for change in again] == [run_id]
-    assert dagster_api.failures_by_id(instance, []) == []
+    assert run_log.failures_by_id(instance, []) == []
 
 
 def test_a_worker_that_died_leaves_the_step_it_was_in(instance: DagsterInstance) -> None:
@@ -173,7 +173,7 @@ def test_a_worker_that_died_leaves_the_step_it_was_in(instance: DagsterInstance)
     instance.report_engine_event("Run execution process exited with code 9", made)
     instance.report_run_failed(made)
     instance.report_engine_event("Process for run exited", made)
-    ending = dagster_api.ending(instance, made.run_id)
+    ending = run_log.ending(instance, made.run_id)
     assert ending.step is not None
     assert (ending.step.step, ending.step.raised) == ("load", ())
     assert ending.last_words == "Run execution process exited with code 9"
@@ -183,11 +183,11 @@ def test_what_the_engine_said_before_the_step_began_is_no_reason(instance: Dagst
     made = create_run(instance, nightly)
     instance.report_engine_event("Launched run worker", made)
     report(instance, made, DagsterEventType.STEP_START, at=NOW, step_key="load")
-    assert dagster_api.ending(instance, made.run_id).last_words == ""
+    assert run_log.ending(instance, made.run_id).last_words == ""
 
 
 def test_a_failed_step_is_found_in_the_runs_own_log(instance: DagsterInstance) -> None:
-    ending = dagster_api.ending(instance, run(instance, nightly))
+    ending = run_log.ending(instance, run(instance, nightly))
     assert ending.step is not None
     assert ending.step.step == "load"
     assert str(ending.step.raised[-1]) == "KeyError: 'plan'"
@@ -196,12 +196,12 @@ def test_a_failed_step_is_found_in_the_runs_own_log(instance: DagsterInstance) -
 def test_a_run_that_never_started_has_no_failed_step(instance: DagsterInstance) -> None:
     made = create_run(instance, nightly)
     instance.report_engine_event("Launched run worker", made)
-    assert dagster_api.ending(instance, made.run_id) == Ending(None, "")
+    assert run_log.ending(instance, made.run_id) == Ending(None, "")
 
 
 def test_dagster_tags_a_failure_by_whether_it_will_retry_it(instance: DagsterInstance) -> None:
     first = run(instance, nightly)
     last = run(instance, nightly, **a_retry_of(first))
-    runs = dagster_api.runs_by_id(instance, [first, last])
+    runs = run_log.runs_by_id(instance, [first, last])
     assert (runs[first].will_retry, runs[last].will_retry) == (True, False)
     assert runs[last].root_run_id == first

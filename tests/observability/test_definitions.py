@@ -17,7 +17,8 @@ from dagster import (
 
 from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.errors import ConfigError
-from work_data_hub.observability import alerting_definitions, dagster_api, definitions
+from work_data_hub.observability import alerting_definitions, definitions
+from work_data_hub.observability.dagster_api import run_log
 from work_data_hub.observability.local_router import local_router
 
 from .dagster_runs import failed_at, nightly, succeeded_at
@@ -108,7 +109,7 @@ def test_what_is_due_is_sent_even_when_the_feed_fails(
         raise ConnectionError("Dagster's database is away")
 
     router.publish(Alert({"alertname": "Waiting", "job": "earlier"}))
-    monkeypatch.setattr(dagster_api, "storage_id", unreachable)
+    monkeypatch.setattr(run_log, "storage_id", unreachable)
     with pytest.raises(ConnectionError):
         definitions.tick(instance, router)
     assert "earlier" in caplog.text

@@ -10,7 +10,7 @@ from dagster import DagsterEventType, DagsterInstance
 from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.sink import Deadline
-from work_data_hub.observability import dagster_api
+from work_data_hub.observability.dagster_api import run_log
 from work_data_hub.observability.feed import FeedReport, advance
 
 from .dagster_runs import (
@@ -204,7 +204,7 @@ def test_two_feeds_of_one_instance_tell_each_failure_once(
     instance: DagsterInstance, router: AlertRouter
 ) -> None:
     failed_at(instance, NOW)
-    cursor = f"feed:{dagster_api.storage_id(instance)}"
+    cursor = f"feed:{run_log.storage_id(instance)}"
     advanced(instance, router)
     first = router.store.get_cursor(cursor)
     failed_at(instance, NOW)
@@ -325,7 +325,7 @@ def test_a_cursor_of_garbage_starts_an_hour_ago(
     instance: DagsterInstance, router: AlertRouter
 ) -> None:
     failed_at(instance, NOW - MINUTE)
-    router.store.set_cursor(f"feed:{dagster_api.storage_id(instance)}", "nan")
+    router.store.set_cursor(f"feed:{run_log.storage_id(instance)}", "nan")
     assert advanced(instance, router).told == 1
 
 

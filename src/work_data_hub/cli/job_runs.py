@@ -102,7 +102,7 @@ def _tags(order: Order) -> dict[str, str]:
 
     So what the one opens, the success of the other closes. A dry run opens and closes nothing.
     """
-    from ..observability.dagster_api import ALERTS_TAG, REPOSITORY_TAG
+    from ..observability.dagster_api.tags import ALERTS_TAG, REPOSITORY_TAG
 
     tags = {REPOSITORY_TAG: "__repository__@work_data_hub.orchestration.repository"}
     return tags | {ALERTS_TAG: "off"} if order.plan_only else tags

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from . import dagster_api, events
+from . import events
+from .dagster_api import run_log
 from .position import Position
 from .retries import Verdict, verdict
 from .run import Change, Ending, Run, StatusChange
@@ -54,15 +55,15 @@ def advance(
     raised, by Dagster's storage or the router's: the next round begins after the last batch that
     was told as a whole. A run that somebody deleted is no longer told.
     """
-    cursor = f"feed:{dagster_api.storage_id(instance)}"
+    cursor = f"feed:{run_log.storage_id(instance)}"
     stored = router.store.get_cursor(cursor)
     position = _position(instance, stored, now=now)
     round_ = _Round(instance, router, now)
     # Those above the position, after going back, come with the log.
     held = [event_id for event_id in position.held if event_id <= position.event_id]
-    changes = dagster_api.failures_by_id(instance, held)
+    changes = run_log.failures_by_id(instance, held)
     while True:
-        fresh, behind = dagster_api.changes_after(instance, position.event_id, limit=batch)
+        fresh, behind = run_log.changes_after(instance, position.event_id, limit=batch)
         round_.tell([*changes, *fresh])
         if fresh:
             position = Position(fresh[-1].event_id, fresh[-1].at)
@@ -90,13 +91,13 @@ def _position(instance: DagsterInstance, stored: str | None, *, now: datetime) -
 
         structlog.get_logger().warning("feed.position_unreadable", starts_again="an hour ago")
         return _position_at(instance, now - FIRST_LOOK_BACK)
-    if dagster_api.newest_event_id(instance) < position.event_id:
+    if run_log.newest_event_id(instance) < position.event_id:
         return _position_at(instance, position.at - REWIND).holding(position.held)
     return position
 
 
 def _position_at(instance: DagsterInstance, moment: datetime) -> Position:
-    return Position(dagster_api.newest_event_id_before(instance, moment), moment)
+    return Position(run_log.newest_event_id_before(instance, moment), moment)
 
 
 @dataclass
@@ -116,8 +117,8 @@ class _Round:
         The router goes by the events' times: a failure before a success ends closed, in whatever
         order it is told of them, and also when it is told of a held failure hours later.
         """
-        runs = dagster_api.runs_by_id(self.instance, (change.run_id for change in changes))
-        retries = dagster_api.runs_by_id(
+        runs = run_log.runs_by_id(self.instance, (change.run_id for change in changes))
+        retries = run_log.runs_by_id(
             self.instance, (run.retry_run_id for run in runs.values() if run.retry_run_id)
         )
         known = [(change, runs[change.run_id]) for change in changes if change.run_id in runs]
@@ -139,13 +140,13 @@ class _Round:
             self.recovered += self.router.resolve(events.run_recovered(run), at=change.at)
 
     def _verdict(self, change: StatusChange, run: Run, retry: Run | None) -> Verdict:
-        enabled = dagster_api.retries_enabled(self.instance)
+        enabled = run_log.retries_enabled(self.instance)
         return verdict(run, retry, failed_at=change.at, now=self.now, retries_enabled=enabled)
 
     def _ending(self, change: StatusChange) -> Ending:
         if change.step is not None:
             return Ending(change.step, "")
-        return dagster_api.ending(self.instance, change.run_id)
+        return run_log.ending(self.instance, change.run_id)
 
 
 def _without_repeated_successes(

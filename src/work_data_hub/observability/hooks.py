@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from dagster import DagsterEvent, HookContext, HookDefinition
 
 from ..alerting.errors import AlertingError
-from . import dagster_api, events
+from . import events
+from .dagster_api import run_log
 from .local_router import local_router
 
 Tell = Callable[[HookContext, Sequence[DagsterEvent]], bool]
@@ -21,10 +22,10 @@ Tell = Callable[[HookContext, Sequence[DagsterEvent]], bool]
 
 def _tell_failure(context: HookContext, step_events: Sequence[DagsterEvent]) -> bool:
     """Publish StepFailed, unless Dagster will run the job again: the last attempt tells."""
-    failure = dagster_api.step_failure_in(step_events)
-    if failure is None or dagster_api.will_be_retried(context):
+    failure = run_log.step_failure_in(step_events)
+    if failure is None or run_log.will_be_retried(context):
         return False
-    run = dagster_api.run_of_hook(context)
+    run = run_log.run_of_hook(context)
     if run.is_silent:
         return False
     local_router().publish(events.step_failed(run, failure, at=datetime.now(UTC)))
@@ -35,7 +36,7 @@ def _tell_success(context: HookContext, step_events: Sequence[DagsterEvent]) -> 
     """Close the step's StepFailed, and publish StepSucceeded, which is over at once."""
     if not any(event.is_step_success for event in step_events):
         return False
-    run, now = dagster_api.run_of_hook(context), datetime.now(UTC)
+    run, now = run_log.run_of_hook(context), datetime.now(UTC)
     if run.is_silent:
         return False
     router = local_router()
@@ -64,7 +65,7 @@ def _never_failing(name: str, tell: Tell) -> Tell:
 
 
 def _hook(name: str, tell: Tell) -> HookDefinition:
-    return dagster_api.step_hook(name, _never_failing(name, tell))
+    return run_log.step_hook(name, _never_failing(name, tell))
 
 
 alert_on_failure = _hook("alert_on_failure", _tell_failure)

@@ -49,7 +49,7 @@ from ..io.file_read import PROBLEM
 from ..io.loader.ledger import Ledger
 from ..io.loader.pending import waiting_for_a_run
 from ..io.loader.warehouse_loader import Warehouse
-from ..observability import dagster_api
+from ..observability.dagster_api import run_log
 from .data_alerts import landing_folder_found, landing_folder_missing, publish_from_run
 from .load_findings import failed_entries, tell_of_load, withdraw
 from .load_metadata import files_failed, materialization
@@ -191,7 +191,7 @@ def _load(
     file: FilePlan | FileFailure,
 ) -> FileReport:
     """One file: committed, and at once told of. Rows that the table refuses fail their file."""
-    run_id, root_run_id = dagster_api.run_ids(context)
+    run_id, root_run_id = run_log.run_ids(context)
     if isinstance(file, FilePlan):
         try:
             report = load_file(

@@ -12,7 +12,7 @@ from typing import Any
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-from ..observability.dagster_api import RUN_KEY_TAG, SENSOR_TAG
+from ..observability.dagster_api.tags import RUN_KEY_TAG, SENSOR_TAG
 
 READING_STEPS = {"read_and_process_trustee_files_op", "read_excel_op"}
 UNFINISHED = (

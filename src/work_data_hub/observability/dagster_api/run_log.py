@@ -1,8 +1,4 @@
-"""Every call to Dagster that is not in its public API, and what it answers in our own terms.
-
-Nothing else in this package touches an attribute that Dagster does not document. The contract
-test runs each function against a real instance, on the oldest and the newest Dagster admitted.
-"""
+"""Runs and what became of them, out of Dagster's run storage and event log."""
 
 from __future__ import annotations
 
@@ -27,23 +23,20 @@ from dagster import (
 from dagster._core.definitions.events import HookExecutionResult
 from dagster._core.errors import DagsterInvalidPropertyError
 
-from .run import Change, Ending, Raised, Run, StatusChange, StepFailure
-
-# dagster/_core/storage/tags.py
-PARTITION_TAG = "dagster/partition"
-PARTITION_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-SCHEDULE_TAG = "dagster/schedule_name"
-SENSOR_TAG = "dagster/sensor_name"
-RUN_KEY_TAG = "dagster/run_key"
-BACKFILL_TAG = "dagster/backfill"
-REPOSITORY_TAG = ".dagster/repository"
-WILL_RETRY_TAG = "dagster/will_retry"
-AUTO_RETRY_RUN_ID_TAG = "dagster/auto_retry_run_id"
-RETRY_NUMBER_TAG = "dagster/retry_number"
-FAILURE_REASON_TAG = "dagster/failure_reason"
-# Ours: a run with `wdh/alerts: off` opens and closes no alert. A dry run, say.
-ALERTS_TAG = "wdh/alerts"
-
+from ..run import Change, Ending, Raised, Run, StatusChange, StepFailure
+from .tags import (
+    ALERTS_TAG,
+    AUTO_RETRY_RUN_ID_TAG,
+    BACKFILL_TAG,
+    FAILURE_REASON_TAG,
+    PARTITION_RANGE_TAGS,
+    PARTITION_TAG,
+    REPOSITORY_TAG,
+    RETRY_NUMBER_TAG,
+    SCHEDULE_TAG,
+    SENSOR_TAG,
+    WILL_RETRY_TAG,
+)
 
 _EVENT_TYPES = {
     Change.FAILED: DagsterEventType.RUN_FAILURE,
