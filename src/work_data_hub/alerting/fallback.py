@@ -2,7 +2,7 @@
 
 Alerts about the alerting itself go to the fallback receiver whatever the route tree says: the tree
 may lead to the very sink that fails. So do alerts whose receiver has nothing but integrations that
-are off, since their variables are not set.
+are off, since their variables are not set. The Watchdog goes to its ping and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .route import Route, receivers_for
 from .troubles import is_about_alerting
+from .watchdog import is_watchdog, ping_routes
 
 if TYPE_CHECKING:
     from .config import AlertsConfig
@@ -35,6 +36,8 @@ def fallback_route(config: AlertsConfig) -> Route:
 
 def routes_for(config: AlertsConfig, labels: Labels) -> list[Route]:
     """The routes that take `labels`, in order; the fallback in place of a receiver that is off."""
+    if is_watchdog(labels):
+        return ping_routes(config)
     fallback = fallback_route(config)
     if is_about_alerting(labels):
         return [fallback]

@@ -1,4 +1,5 @@
-"""Why something is not told at a moment: inhibited, out of hours, or silenced. Pure.
+"""Why something is not told at a moment: inhibited, out of hours, silenced, or a Watchdog that does
+not beat. Pure.
 
 The one place that says so: the dispatcher acts on it, `wdh alerts explain` shows it.
 """
@@ -17,6 +18,7 @@ from .route import Route
 from .silences import Silence, silenced_by
 from .sink import Incident
 from .time_intervals import Intervals, why_quiet
+from .watchdog import is_stale, is_watchdog
 
 # How far `quiet_until` looks.
 _FORESEEN = timedelta(days=8)
@@ -26,6 +28,7 @@ class Because(StrEnum):
     INHIBITED = "inhibited"
     MUTED = "muted"
     SILENCED = "silenced"
+    STALE = "stale"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Hush:
 
     def reasons(self, incident: Incident, route: Route) -> Iterator[HeldBack]:
         """All that hold it back now on this route, in the order Alertmanager asks; none: told."""
+        if is_watchdog(incident.labels) and is_stale(incident.updated_at, now=self.at):
+            beat_at = incident.updated_at.isoformat(timespec="seconds")
+            yield HeldBack(Because.STALE, f"it has not beaten since {beat_at}")
         source = inhibited_by(self.rules, incident.labels, self.firing)
         if source is not None:
             yield HeldBack(Because.INHIBITED, f"{labels_text(source)} fires, which says it already")

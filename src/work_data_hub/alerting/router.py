@@ -170,15 +170,18 @@ class AlertRouter:
                 )
         return closed
 
-    def dispatch(self, until_idle: bool = False) -> int:
+    def dispatch(
+        self, until_idle: bool = False, *, may_claim: Callable[[], bool] = lambda: True
+    ) -> int:
         """Tell what is due now; gives how many notifications were taken.
 
         until_idle: again and again until nothing is due; it does not wait for what comes later.
+        may_claim: asked before each helping; False lets what is under way come to its end.
         """
-        done = self._dispatching().run()
+        done = self._dispatching().run(may_claim=may_claim)
         delivered = done.delivered
         while until_idle and done.attempted:
-            done = self._dispatching().run()
+            done = self._dispatching().run(may_claim=may_claim)
             delivered += done.delivered
         return delivered
 

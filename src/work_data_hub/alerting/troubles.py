@@ -1,4 +1,6 @@
-"""Alerts about the alerting itself: a sink that fails, one that is parked, what was given up."""
+"""Alerts about the alerting itself: a sink that fails, one that is parked, what was given up; and
+what a process that watches itself finds: a dispatch that lags, a bad alerts.yml, a failing round.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,19 @@ from .errors import DeliveryError
 DEAD_LETTER = "DeadLetter"
 SINK_FAILING = "SinkFailing"
 SINK_PARKED = "SinkParked"
+DISPATCH_LAG = "DispatchLag"
+CONFIG_INVALID = "ConfigInvalid"
+ROUND_FAILING = "RoundFailing"
+# Over as soon as the integration takes something.
 NAMES = (DEAD_LETTER, SINK_FAILING, SINK_PARKED)
+_OF_THE_PROCESS = (DISPATCH_LAG, CONFIG_INVALID, ROUND_FAILING)
 
 Name = tuple[str, str]
 
 
 def is_about_alerting(labels: Mapping[str, str]) -> bool:
     """What fails to be told about these raises nothing further, or it would go round for ever."""
-    return labels.get(ALERTNAME) in NAMES
+    return labels.get(ALERTNAME) in (*NAMES, *_OF_THE_PROCESS)
 
 
 def labels_of(alertname: str, name: Name) -> dict[str, str]:

@@ -9,6 +9,7 @@ import typer
 from .alerts import alerts_app
 from .files import files, quarantine_app, sources_app
 from .run import demo, run, sample_data
+from .serve import serve
 
 app = typer.Typer(
     name="wdh",
@@ -23,6 +24,7 @@ app.add_typer(quarantine_app)
 app.command("sample-data")(sample_data)
 app.add_typer(sources_app)
 app.add_typer(alerts_app)
+app.command()(serve)
 app.command(hidden=True)(demo)
 
 

@@ -1,0 +1,144 @@
+"""`wdh serve`: alerting as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import FrameType
+
+    from dagster import DagsterInstance
+
+    from ..observability.live_router import LiveRouter
+
+MAX_PORT = 65_535
+_ListenOption = typer.Option("--listen", metavar="HOST:PORT", help="Where it answers over HTTP.")
+
+
+def serve(listen: Annotated[str, _ListenOption] = "127.0.0.1:9464") -> None:
+    """Watch the Dagster instance of DAGSTER_HOME, tell what is due, and answer over HTTP.
+
+    /metrics for Prometheus, /-/healthy and /-/ready. Until SIGTERM or Ctrl-C; deliveries that are
+    under way are brought to their ends. Any number may run beside each other and beside Dagster's
+    alerting sensor. It loads no user code.
+    """
+    from ..config.settings import get_settings
+    from ..observability.live_router import LiveRouter
+    from ..observability.server import serve as serve_until
+
+    host, port = address_of(listen)
+    settings = get_settings()
+    instance = dagster_instance(os.environ)
+    live = LiveRouter(settings.alerts_config, settings.alerts_url)
+    _log_to_stderr()
+    stop = _stop_on_signals()
+    for line in _about(live):
+        _say(line)
+    try:
+        with instance:
+            ended = serve_until(
+                instance,
+                live,
+                host=host,
+                port=port,
+                stop=stop,
+                announce=lambda address: _say(f"serving on {address}"),
+            )
+    except OSError as err:
+        raise Mistake(f"cannot listen on {listen}: {err.strerror or err}") from None
+    if not ended:
+        _say("a delivery did not keep its deadline; it is tried again by whoever dispatches next")
+
+
+def address_of(listen: str) -> tuple[str, int]:
+    """`127.0.0.1:9464` and `[::1]:9464` as host and port. Raises Mistake."""
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not colon or not port.isdecimal() or int(port) > MAX_PORT:
+        raise Mistake(
+            f"--listen {listen}: write HOST:PORT, such as 127.0.0.1:9464;"
+            " 0.0.0.0:9464 lets other machines in"
+        )
+    return host, int(port)
+
+
+def dagster_instance(environ: Mapping[str, str]) -> DagsterInstance:
+    """The instance of DAGSTER_HOME. Raises Mistake where there is none that can be read.
+
+    A directory in which Dagster never ran is taken for a wrong one: an instance made there now
+    would be watched for ever, and nothing would ever happen in it.
+    """
+    home = environ.get("DAGSTER_HOME")
+    if not home:
+        raise Mistake(
+            "DAGSTER_HOME is not set. wdh serve watches a Dagster instance: set DAGSTER_HOME to the"
+            " directory that your webserver and daemon have (the one with dagster.yaml)"
+        )
+    folder = Path(home).expanduser()
+    if not folder.is_absolute() or not folder.is_dir():
+        raise Mistake(f"DAGSTER_HOME {home}: there is no such directory, or its path is relative")
+    if not any((folder / name).exists() for name in ("dagster.yaml", "history", "storage")):
+        raise Mistake(
+            f"DAGSTER_HOME {home} holds no Dagster instance: neither dagster.yaml nor Dagster's own"
+            " storage. Start Dagster with it once, or name the directory that Dagster uses"
+        )
+    from dagster import DagsterError, DagsterInstance
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ..observability.dagster_api import run_log
+
+    try:
+        instance = DagsterInstance.get()
+        run_log.storage_id(instance)
+    except (DagsterError, SQLAlchemyError, OSError, ImportError) as err:
+        raise Mistake(
+            f"the storage of the Dagster instance {home} cannot be read: {_why(err)}"
+        ) from None
+    return instance
+
+
+def _why(err: Exception) -> str:
+    """The driver's own first line, where it is a driver's error: SQLAlchemy's quotes the query."""
+    said = str(getattr(err, "orig", None) or err).strip()
+    return f"{type(err).__name__}: {said.partition(chr(10))[0]}"
+
+
+def _about(live: LiveRouter) -> Iterator[str]:
+    config = live.router.config
+    yield f"Dagster instance: {os.environ['DAGSTER_HOME']}"
+    yield f"alert store: {live.router.store.database.name}"
+    yield f"alerts.yml: {live.path}" + ("" if live.path.exists() else " (not there; built in)")
+    yield from (*map(str, config.disabled), *config.warning_lines())
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def _log_to_stderr() -> None:
+    """What the router and the rounds log, one line an outcome; of others, what is a warning."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger(__package__.partition(".")[0]).setLevel(logging.INFO)
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by the first SIGTERM or Ctrl-C; the second ends the process at once."""
+    stop = threading.Event()
+
+    def asked(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, asked)
+    return stop

@@ -1,0 +1,223 @@
+"""`wdh serve`: the feed, the dispatcher and what watches them, in one process outside Dagster.
+
+It loads no user code: all that it knows of Dagster is in the instance's storage. Any number may run
+beside each other and beside the alerting sensor: event keys, leases and cursors see to it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..alerting.logs import logger
+from ..alerting.metrics import StoreCollector
+from ..alerting.redact import Redactor
+from ..alerting.sink import Deadline
+from ..alerting.timing import utc_now
+from ..alerting.workers import DELIVERY_DEADLINE_S, OVERRUN_S
+from . import feed
+from .http_endpoint import Verdict, answering
+from .live_router import LiveRouter
+from .rounds import Condition, Round, Rounds
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from prometheus_client import Metric
+    from prometheus_client.registry import Collector
+
+FEED_BUDGET_S = 20.0
+# How often failures that wait for Dagster's own retry are looked at; see retries.py.
+REVIEW_HELD_S = 2.0
+# What hooks and other processes publish is told so much later at most.
+LOOK_EVERY_S = 0.5
+# A pass also sweeps what is long over, and routes anew under a new alerts.yml.
+PASS_AT_LEAST_EVERY_S = 60.0
+# Once it has claimed for so long, the dispatcher brings its pass to an end and begins another.
+PASS_BUDGET_S = 5.0
+READY_WITHIN_S = 60.0
+DRAIN_S = DELIVERY_DEADLINE_S + OVERRUN_S + 8.0
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """How often it looks, and from when on something is wrong; seconds."""
+
+    feed_interval_s: float = 0.25
+
+
+class Service:
+    """The rounds of one process, and what can be asked of them."""
+
+    def __init__(
+        self,
+        instance: DagsterInstance,
+        live: LiveRouter,
+        *,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        self._instance = instance
+        self._live = live
+        self._thresholds = thresholds or Thresholds()
+        self._held_due = 0.0
+        self._passed_at = 0.0
+        self._passed_with: object = None
+        self.rounds = Rounds(self._rounds(), describe=self._describe)
+
+    def _rounds(self) -> Iterator[Round]:
+        yield Round("feed", self._feed, self._thresholds.feed_interval_s)
+        yield Round("dispatch", self._dispatch, LOOK_EVERY_S)
+
+    def _feed(self) -> float | None:
+        now = time.monotonic()
+        reviews_held = now >= self._held_due
+        report = feed.advance(
+            self._instance,
+            self._live.router,
+            now=utc_now(),
+            deadline=Deadline(FEED_BUDGET_S),
+            reviews_held=reviews_held,
+        )
+        if reviews_held:
+            self._held_due = now + REVIEW_HELD_S
+        if report.told or report.recovered:
+            self.rounds.wake("dispatch")
+            log.info("feed.told", failures=report.told, incidents_closed=report.recovered)
+        return 0.0 if report.behind else None
+
+    def _dispatch(self) -> float | None:
+        """One pass where something is due; the seconds until something may be."""
+        self._live.refresh()
+        router = self._live.router
+        now = time.monotonic()
+        due_at = router.next_due()
+        wait_s = LOOK_EVERY_S if due_at is None else due_at.timestamp() - time.time()
+        is_due = wait_s <= 0 or router is not self._passed_with
+        if not is_due and now - self._passed_at < PASS_AT_LEAST_EVERY_S:
+            return min(LOOK_EVERY_S, wait_s)
+        ends_at = now + PASS_BUDGET_S
+        told = router.dispatch(
+            may_claim=lambda: not self.rounds.is_stopping and time.monotonic() < ends_at
+        )
+        self._passed_with, self._passed_at = router, now
+        return 0.0 if told else None
+
+    def healthy(self) -> Verdict:
+        """The process is alive and its rounds turn. Who restarts what is not asks this."""
+        now = time.monotonic()
+        return Verdict(
+            tuple(f"the round {c.name} hangs" for c in self.rounds.conditions() if c.hangs(now))
+        )
+
+    def ready(self) -> Verdict:
+        """Dagster's storage and the alert store have answered of late."""
+        if self.rounds.is_stopping:
+            return Verdict(("stopping",))
+        now = time.monotonic()
+        return Verdict(
+            tuple(
+                f"the round {c.name} has come to no good end of late: {c.last_error or 'it waits'}"
+                for c in self.rounds.conditions()
+                if c.name in ("feed", "dispatch") and not _is_well(c, now)
+            )
+        )
+
+    def collectors(self) -> list[Collector]:
+        return [_LiveStore(self._live), _RoundMetrics(self.rounds)]
+
+    def _describe(self, error: Exception) -> str:
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return Redactor(self._live.router.config.secrets(), os.environ).text(text)[:500]
+
+
+def serve(
+    instance: DagsterInstance,
+    live: LiveRouter,
+    *,
+    host: str,
+    port: int,
+    stop: threading.Event,
+    thresholds: Thresholds | None = None,
+    collectors: Sequence[Collector] = (),
+    announce: Callable[[str], None] = lambda _: None,
+) -> bool:
+    """Serve until `stop` is set, then bring deliveries under way to their ends.
+
+    announce: told the address once it answers. Gives whether everything ended in time.
+    Raises OSError when it cannot listen there.
+    """
+    from prometheus_client import CollectorRegistry, ProcessCollector
+
+    service = Service(instance, live, thresholds=thresholds)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    for collector in (*service.collectors(), *collectors):
+        registry.register(collector)
+    checks = {"/-/healthy": service.healthy, "/-/ready": service.ready}
+    with answering(host, port, registry=registry, checks=checks) as address:
+        service.rounds.start()
+        announce(address)
+        while not stop.wait(1.0):
+            pass
+        log.info("serve.stopping", drains_s=DRAIN_S)
+        service.rounds.stop()
+        ended = service.rounds.join(within_s=DRAIN_S)
+    live.close()
+    log.info("serve.stopped", in_time=ended)
+    return ended
+
+
+def _is_well(condition: Condition, now: float) -> bool:
+    return condition.failing_since is None and condition.is_fresh(now, READY_WITHIN_S)
+
+
+class _LiveStore:
+    """The store's metrics, by the integrations of alerts.yml as it is now."""
+
+    def __init__(self, live: LiveRouter) -> None:
+        self._live = live
+
+    def describe(self) -> Iterator[Metric]:
+        return self._now().describe()
+
+    def collect(self) -> Iterator[Metric]:
+        return self._now().collect()
+
+    def _now(self) -> StoreCollector:
+        router = self._live.router
+        names = {(i.receiver, i.name) for i in router.config.integrations()}
+        return StoreCollector(router.store, integrations=names)
+
+
+class _RoundMetrics:
+    """How the rounds of this process fare."""
+
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
+
+    def describe(self) -> Iterator[Metric]:
+        return self.collect()
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        errors = CounterMetricFamily(
+            "wdh_round_errors", "Turns of a round that raised.", labels=["round"]
+        )
+        good_at = GaugeMetricFamily(
+            "wdh_round_last_success_timestamp_seconds",
+            "When a round last came to a good end.",
+            labels=["round"],
+        )
+        began = time.time() - time.monotonic()
+        for condition in self._rounds.conditions():
+            errors.add_metric([condition.name], condition.errors)
+            if condition.good_at is not None:
+                good_at.add_metric([condition.name], began + condition.good_at)
+        yield errors
+        yield good_at
