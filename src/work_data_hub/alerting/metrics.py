@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .errors import StoreUnavailable
+from .metric_families import Histogram, Values, counter, described, gauge, histogram
 from .store import latency
 from .store.alert_counts import ALERTS, MAX_ALERTNAMES, OTHER, OVERFLOWED
 from .store.health import Count, Name
@@ -53,9 +54,7 @@ class StoreCollector:
 
     def describe(self) -> Iterator[Metric]:
         """The families without samples: registering touches no store."""
-        for family in self._families(Reading(), now=0.0):
-            family.samples.clear()
-            yield family
+        yield from described(self._families(Reading(), now=0.0))
 
     def collect(self) -> Iterator[Metric]:
         now = self._clock().timestamp()
@@ -201,35 +200,20 @@ def _folded(incidents: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, ...]
 
 
 def _latency(counters: Mapping[Count, int]) -> Metric:
-    from prometheus_client.core import HistogramMetricFamily
-
-    family = HistogramMetricFamily(
+    of_integration: Mapping[tuple[str, ...], Histogram] = {
+        (n, receiver): of for (receiver, n), of in latency.histograms(counters).items()
+    }
+    return histogram(
         "wdh_notification_latency_seconds",
         "How long the exchange with the other side took, for each attempt.",
-        labels=_OF_INTEGRATION,
+        of_integration,
+        _OF_INTEGRATION,
     )
-    for (receiver, name), of in sorted(latency.histograms(counters).items()):
-        family.add_metric([name, receiver], list(of.buckets), of.sum_s)
-    return family
 
 
-def _counter(
-    name: str, text: str, values: Mapping[tuple[str, ...], float], labels: Collection[str] = ()
-) -> Metric:
-    from prometheus_client.core import CounterMetricFamily
-
-    family = CounterMetricFamily(f"wdh_{name}", text, labels=list(labels))
-    for values_of, value in sorted(values.items()):
-        family.add_metric(list(values_of), value)
-    return family
+def _counter(name: str, text: str, values: Values, labels: Collection[str] = ()) -> Metric:
+    return counter(f"wdh_{name}", text, values, labels)
 
 
-def _gauge(
-    name: str, text: str, values: Mapping[tuple[str, ...], float], labels: Collection[str] = ()
-) -> Metric:
-    from prometheus_client.core import GaugeMetricFamily
-
-    family = GaugeMetricFamily(f"wdh_{name}", text, labels=list(labels))
-    for values_of, value in sorted(values.items()):
-        family.add_metric(list(values_of), value)
-    return family
+def _gauge(name: str, text: str, values: Values, labels: Collection[str] = ()) -> Metric:
+    return gauge(f"wdh_{name}", text, values, labels)

@@ -5,23 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..metric_families import BEYOND, Histogram, cumulative
 from .health import Count, Name
 
 # Upper bounds, in seconds. A delivery has ten; beyond is a sink that did not keep its deadline.
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BUCKET = "latency_bucket"
 _SUM = "latency_us"
-_BEYOND = "+Inf"
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Of one integration. buckets: (upper bound as Prometheus writes it, how many within it)."""
-
-    buckets: tuple[tuple[str, int], ...]
-    sum_s: float
 
 
 def counts_of(name: Name, latency_s: float) -> Mapping[Count, int]:
@@ -30,7 +21,7 @@ def counts_of(name: Name, latency_s: float) -> Mapping[Count, int]:
     Each is in one bucket only; microseconds, for counters are whole numbers.
     """
     at = bisect_left(BOUNDS_S, latency_s)
-    label = str(BOUNDS_S[at]) if at < len(BOUNDS_S) else _BEYOND
+    label = str(BOUNDS_S[at]) if at < len(BOUNDS_S) else BEYOND
     return {Count(_BUCKET, *name, label): 1, Count(_SUM, *name): max(0, round(latency_s * 1e6))}
 
 
@@ -45,14 +36,6 @@ def histograms(counters: Mapping[Count, int]) -> Mapping[Name, Histogram]:
             at = bisect_left(BOUNDS_S, float(count.label))
             found.setdefault((count.receiver, count.integration), Counter())[at] += value
     return {
-        name: Histogram(_cumulative(within), counters.get(Count(_SUM, *name), 0) / 1e6)
+        name: Histogram(cumulative(BOUNDS_S, within), counters.get(Count(_SUM, *name), 0) / 1e6)
         for name, within in found.items()
     }
-
-
-def _cumulative(within: Mapping[int, int]) -> tuple[tuple[str, int], ...]:
-    total, buckets = 0, []
-    for at, bound in enumerate([*map(str, BOUNDS_S), _BEYOND]):
-        total += within.get(at, 0)
-        buckets.append((bound, total))
-    return tuple(buckets)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..sink import Incident, Status
-from . import health, history, incidents, notes, reading
+from . import health, history, incidents, notes, reading, totals
 from .database import Database
 from .health import Count
 from .history import Attempt, DeadLetter
 from .reading import Reading
+from .totals import Tally
 
 
 class _NotGiven:
@@ -100,6 +101,33 @@ class Store:
                 notes.put_cursor(connection, name, value)
                 return True
             return notes.swap_cursor(connection, name, value, expected)
+
+    def add_up(
+        self,
+        added: Tally,
+        *,
+        most: Mapping[str, int],
+        cursor: str | None = None,
+        value: str = "",
+        expected: str | None = None,
+    ) -> bool:
+        """Adds to the totals and moves the cursor of whoever counts, in one transaction.
+
+        False, and nothing is added, where the cursor is not `expected` (None: not there yet).
+        most: of each name, how many have totals of their own; the rest are `other`.
+        """
+        with self.database.write() as connection:
+            if cursor is not None and not notes.swap_cursor(connection, cursor, value, expected):
+                return False
+            totals.add(connection, added, most=most)
+            return True
+
+    def totals(self) -> Tally:
+        """All that `add_up` ever added."""
+        if not self.database.exists():
+            return Tally()
+        with self.database.read() as connection:
+            return totals.read(connection)
 
     def close(self) -> None:
         """Lets go of the database's connections; the next use opens it again."""

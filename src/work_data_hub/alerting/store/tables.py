@@ -235,6 +235,28 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
 )
 
+# What others than the router count here. of: what it is counted of, a list of label values; label:
+# the last one, which tells its rows apart (an outcome, the bound of a bucket).
+totals = Table(
+    "alert_totals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("of", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("value", Float(53), nullable=False),
+)
+
+# The same for what does not add up: the value of the latest event, and its time.
+latest = Table(
+    "alert_latest",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("of", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("value", Float(53), nullable=False),
+    Column("at", Float(53), nullable=False),
+)
+
 # Small texts by name: cursors of feeds, the configuration last routed by, the schema's version.
 notes = Table(
     "alert_notes",
