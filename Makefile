@@ -9,7 +9,7 @@ export WDH_STATE_DIR := $(CURDIR)/.wdh
 export DAGSTER_HOME  := $(CURDIR)/.wdh/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run dev test test-oldest check bench lock clean
+.PHONY: help run dev test test-oldest check bench env lock clean
 
 help:  ## What there is to do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
@@ -44,10 +44,17 @@ lint: $(STAMP)
 bench: $(STAMP)  ## The figures of docs/figures.md, measured side by side
 	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/python -m benchmarks
 
-lock: $(STAMP)  ## Renew requirements.lock from pyproject.toml
+env:  ## .env for `docker compose up`: new passwords, once
+	@$(PYTHON) deploy/write_env.py .env
+
+lock: $(STAMP)  ## Renew the two locks from pyproject.toml: the checkout's, and the image's
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --all-extras --group dev \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --extra pipeline --extra postgres --group image \
+	  --constraints requirements.lock \
+	  --custom-compile-command "make lock" pyproject.toml -o deploy/requirements.lock
 
 clean:  ## Remove what the other targets made, but never data or the state in .wdh
 	rm -rf $(VENV) .venv-oldest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build

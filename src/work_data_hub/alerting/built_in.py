@@ -9,6 +9,7 @@ BUILT_IN = Path("<built-in alerts.yml>")
 
 BUILT_IN_DATA: dict[str, Any] = {
     "global": {
+        "smtp_require_tls": "${SMTP_REQUIRE_TLS:-true}",
         "smtp_auth_username": "${SMTP_AUTH_USERNAME:-}",
         "smtp_auth_password": "${SMTP_AUTH_PASSWORD:-}",
     },

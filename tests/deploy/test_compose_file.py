@@ -1,0 +1,117 @@
+"""What docker-compose.yml must not lose, and what of it other files must agree with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PASSWORDS = ("POSTGRES", "DAGSTER", "WAREHOUSE", "ALERTS", "GRAFANA")
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@each_service
+def test_a_service_has_no_right_that_it_does_not_need(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert "privileged" not in service
+
+
+@each_service
+def test_a_service_comes_back_is_watched_and_is_bounded(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["pids_limit"] > 0
+    assert service["logging"]["options"]["max-size"]
+
+
+@each_service
+def test_ports_are_open_to_this_machine_alone(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@each_service
+def test_an_image_is_a_version_and_not_whatever_is_newest(name: str) -> None:
+    assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", SERVICES[name]["image"])
+
+
+def test_the_database_and_the_code_server_are_open_to_nobody_outside() -> None:
+    assert "ports" not in SERVICES["postgres"]
+    assert "ports" not in SERVICES["code"]
+    assert SERVICES["code"]["networks"] == SERVICES["postgres"]["networks"] == ["data"]
+    assert SERVICES["grafana"]["networks"] == SERVICES["prometheus"]["networks"] == ["pictures"]
+
+
+def test_without_a_password_compose_stops_with_a_sentence() -> None:
+    for name in PASSWORDS:
+        uses = re.findall(rf"\$\{{STACK_{name}_PASSWORD([^}}]*)\}}", TEXT)
+        assert uses
+        assert set(uses) == {":?run `make env` first, it writes .env"}
+
+
+def test_grafana_lets_nobody_in_without_a_password() -> None:
+    environment = SERVICES["grafana"]["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
+
+
+def test_every_file_that_a_container_is_given_is_there() -> None:
+    given = [
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+    assert len(given) >= 6
+    assert [path for path in given if not (ROOT / path).exists()] == []
+
+
+def test_every_named_volume_is_used_and_made() -> None:
+    used = {
+        volume.replace("${STACK_LANDING_FOLDER:-landing}", "landing").split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if not volume.startswith("./")
+    }
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_every_variable_of_the_alerts_file_reaches_those_who_read_it() -> None:
+    variables = set(re.findall(r"\$\{([A-Z]\w+)", (ROOT / "alerts.yml").read_text("utf-8")))
+    variables -= {"NAME"}  # the comment that explains the form
+    assert len(variables) >= 9
+    for name in ("code", "alerting"):
+        environment = SERVICES[name]["environment"]
+        assert variables - set(environment) == set()
+        assert "./alerts.yml:/etc/wdh/alerts.yml:ro" in SERVICES[name]["volumes"]
+
+
+def test_prometheus_scrapes_what_serves_metrics() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+    targets = {
+        job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]
+    }
+    assert targets["wdh"] == ["alerting:9464"]
+    source = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text())
+    assert source["datasources"][0]["url"] == "http://prometheus:9090"
+
+
+def test_dagster_finds_the_code_server_that_compose_runs() -> None:
+    workspace = yaml.safe_load((ROOT / "deploy/dagster/workspace.yaml").read_text("utf-8"))
+    server = workspace["load_from"][0]["grpc_server"]
+    assert SERVICES["code"]["environment"]["STACK_CODE_HOST"] == server["host"] == "code"
+    check = SERVICES["code"]["healthcheck"]["test"]
+    assert check[-1] == f"127.0.0.1:{server['port']}"
