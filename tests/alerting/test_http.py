@@ -18,6 +18,7 @@ import trustme
 from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.http import MAX_ANSWER_BYTES, Answer, HttpSession, retry_after_s
 from work_data_hub.alerting.sink import Deadline
+from work_data_hub.alerting.web_address import web_address
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SECRET_PATH = "/services/very-secret-path"
@@ -365,6 +366,40 @@ def test_a_connection_is_used_again_and_each_exchange_has_its_own_deadline() -> 
         post(url, 0.2, http)
         post(url, 5.0, http)
     assert connections[0] is connections[1]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
+    def answers_and_hangs_up(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(OK)
+        hangs_up(connection, over)
+
+    http = HttpSession()
+    with raw_server(answers_and_hangs_up, says(OK)) as url:
+        post(url, http=http)
+        for (connection,) in http._idle.values():
+            while not connection.is_stale():  # its end is on the way
+                pass
+        assert post(url, http=http).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "target", "authorization"),
+    [
+        ("https://example.com", "example.com", 443, "/", None),
+        ("http://Example.com:8080/a%20b?c=d e#f", "example.com", 8080, "/a%20b?c=d%20e", None),
+        ("https://example.com/告警", "example.com", 443, "/%E5%91%8A%E8%AD%A6", None),
+        ("https://公司.example/x", "xn--55qx5d.example", 443, "/x", None),
+        ("http://[::1]:9/x", "::1", 9, "/x", None),
+        ("http://anna:p%40ss@example.com/", "example.com", 80, "/", "Basic YW5uYTpwQHNz"),
+    ],
+)
+def test_an_address_is_written_as_a_request_needs_it(
+    url: str, host: str, port: int, target: str, authorization: str | None
+) -> None:
+    address = web_address(url)
+    assert (address.host, address.port, address.target) == (host, port, target)
+    assert address.authorization == authorization
+    assert address.encrypted is url.startswith("https")
 
 
 def test_no_error_holds_the_address_or_the_token() -> None:

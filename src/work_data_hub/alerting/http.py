@@ -1,29 +1,36 @@
 """One HTTP exchange with a deadline for all of it: name, connection, handshake, every byte.
 
-requests' timeout is for one read: a server that drips a byte every half second holds it for ever.
-Its connections are given only what is left of the deadline here. No redirects, no proxies or netrc
+A timeout is for one read as a rule: a server that drips a byte every half second holds it for ever.
+Connections are given only what is left of the deadline here. No redirects, no proxies or netrc
 from the environment, no retries: one attempt, and a failure says whether it may have been taken.
 """
 
 from __future__ import annotations
 
+import http.client
 import math
+import socket
+import ssl
+import threading
+import weakref
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import requests
-import urllib3
-from urllib3.exceptions import NameResolutionError
+import certifi
 
-from .deadline_connection import DeadlineAdapter, exchange
+from .deadline_connection import DeadlineConnection
 from .errors import DeliveryError, Reason
 from .sink import Deadline
+from .web_address import WebAddress, web_address
 
 USER_AGENT = "work-data-hub"
 MAX_ANSWER_BYTES = 65_536
+# Kept open for one place: as many as there are threads that deliver to it.
+MAX_IDLE = 16
 # Beyond this a server's wish is no pacing but a mistake.
 MAX_RETRY_AFTER_S = 86_400.0
 
@@ -58,6 +65,10 @@ def retry_after_s(header: str | None, *, now: datetime | None = None) -> float |
     return None if math.isnan(seconds) else min(max(0.0, seconds), MAX_RETRY_AFTER_S)
 
 
+# By host, port, and whether it is encrypted; the one used last at the end.
+_Idle = defaultdict[tuple[str, int, bool], deque[DeadlineConnection]]
+
+
 class HttpSession:
     """Keeps connections open between exchanges; one attempt each. Used by any thread.
 
@@ -65,12 +76,11 @@ class HttpSession:
     """
 
     def __init__(self, *, ca_file: Path | None = None) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = True if ca_file is None else str(ca_file)
-        self._session.headers["User-Agent"] = USER_AGENT
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, DeadlineAdapter(pool_maxsize=8))
+        self._authorities = certifi.where() if ca_file is None else str(ca_file)
+        self._tls: ssl.SSLContext | None = None
+        self._opening = threading.Lock()
+        self._idle: _Idle = defaultdict(deque)
+        weakref.finalize(self, _close, self._idle)
 
     def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], deadline: Deadline
@@ -81,46 +91,92 @@ class HttpSession:
         have been taken, MISCONFIGURED for a redirect or an address that is none. The error names
         neither the address nor a header.
         """
-        exchange.deadline = deadline
-        exchange.sent = False
+        connection = None
         try:
-            answer = self._exchange(url, body, headers)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as err:
-            failure = _failure(err, sent=exchange.sent, late=deadline.remaining_s <= 0)
+            address = web_address(url)
+            connection = self._connection(address)
+            connection.deadline = deadline
+            connection.sent = False
+            answer = _exchange(connection, address, body, headers)
+        except (OSError, http.client.HTTPException) as err:
+            sent = connection is not None and connection.sent
+            failure = _failure(err, sent=sent, late=deadline.remaining_s <= 0)
         except ValueError:  # a header or an address that cannot be written
             failure = DeliveryError(Reason.MISCONFIGURED, "the address or a header is not valid")
         else:
+            self._keep(address, connection)
             if not 300 <= answer.status < 400:
                 return answer
             failure = DeliveryError(
                 Reason.MISCONFIGURED, f"HTTP {answer.status}: redirected, which is not followed"
             )
-        finally:
-            exchange.deadline = None
+        if connection is not None:
+            connection.close()
         raise failure  # outside the except clause: its context would hold the address
 
-    def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        with self._session.post(
-            url,
-            data=body,
-            headers=dict(headers),
-            allow_redirects=False,
-            stream=True,
-            timeout=exchange.left_s(),
-        ) as response:
-            content = bytearray()
-            for chunk in response.iter_content(8_192):
-                content += chunk
-                if len(content) >= MAX_ANSWER_BYTES:
-                    break
-            names = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, names, bytes(content[:MAX_ANSWER_BYTES]))
+    def _connection(self, address: WebAddress) -> DeadlineConnection:
+        """One that is open, the one used last; else a new one."""
+        idle = self._idle[_place(address)]
+        while idle:
+            try:
+                connection = idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if not connection.is_stale():
+                return connection
+            connection.close()
+        return DeadlineConnection(
+            address.host, address.port, self._context() if address.encrypted else None
+        )
+
+    def _keep(self, address: WebAddress, connection: DeadlineConnection) -> None:
+        """For the next exchange, where the answer left it open."""
+        idle = self._idle[_place(address)]
+        if connection.sock is not None and len(idle) < MAX_IDLE:
+            idle.append(connection)
+        else:
+            connection.close()
+
+    def _context(self) -> ssl.SSLContext:
+        with self._opening:
+            if self._tls is None:
+                self._tls = ssl.create_default_context(cafile=self._authorities)
+            return self._tls
+
+
+def _place(address: WebAddress) -> tuple[str, int, bool]:
+    return address.host, address.port, address.encrypted
+
+
+def _close(idle: _Idle) -> None:
+    for connections in idle.values():
+        while connections:
+            connections.pop().close()
+
+
+def _exchange(
+    connection: DeadlineConnection, address: WebAddress, body: bytes, headers: Mapping[str, str]
+) -> Answer:
+    said = {"User-Agent": USER_AGENT, **headers}
+    if address.authorization is not None:
+        said.setdefault("Authorization", address.authorization)
+    connection.request("POST", address.target, body, said)
+    with connection.getresponse() as response:
+        content = bytearray()
+        while len(content) < MAX_ANSWER_BYTES and (piece := response.read(8_192)):
+            content += piece
+        if response.length and len(content) < MAX_ANSWER_BYTES:
+            raise http.client.IncompleteRead(b"", response.length)
+        if not response.isclosed():  # there is more of it
+            connection.close()
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, names, bytes(content[:MAX_ANSWER_BYTES]))
 
 
 def _failure(err: Exception, *, sent: bool, late: bool) -> DeliveryError:
     """What went wrong, in words that hold no address."""
-    late = late or isinstance(err, requests.Timeout | TimeoutError)
-    if isinstance(err, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
+    late = late or isinstance(err, TimeoutError)
+    if isinstance(err, http.client.InvalidURL):
         return DeliveryError(Reason.MISCONFIGURED, "the address is not a web address")
     if sent and late:
         return DeliveryError(Reason.TIMEOUT, "sent, but not answered within the deadline")
@@ -128,15 +184,10 @@ def _failure(err: Exception, *, sent: bool, late: bool) -> DeliveryError:
         return DeliveryError(Reason.DROPPED, "the connection was lost before the answer came")
     if late:
         detail = "not connected within the deadline"
-    elif isinstance(err, requests.exceptions.SSLError):
+    elif isinstance(err, ssl.SSLError):
         detail = "TLS: the certificate or the handshake is not valid"
-    elif isinstance(_root(err), NameResolutionError):
+    elif isinstance(err, socket.gaierror):
         detail = "the host name cannot be resolved"
     else:
         detail = "the connection was refused"
     return DeliveryError(Reason.UNAVAILABLE, detail)
-
-
-def _root(err: Exception) -> object:
-    """What requests wrapped: ConnectionError(MaxRetryError(reason=...))."""
-    return getattr(err.args[0], "reason", None) if err.args else None
