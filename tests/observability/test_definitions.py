@@ -17,6 +17,7 @@ from dagster import (
 
 from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.errors import ConfigError
+from work_data_hub.alerting.testing import Receiver
 from work_data_hub.observability import alerting_definitions, definitions
 from work_data_hub.observability.dagster_api import run_log
 from work_data_hub.observability.local_router import local_router
@@ -146,3 +147,12 @@ def test_adopting_it_loads_what_it_needs_only_at_the_first_tick() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tick_lets_the_watchdog_beat_where_it_has_a_switch_to_call(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver() as switch:
+        monkeypatch.setenv("WATCHDOG_URL", f"{switch.address}/ping")
+        ticked(instance, alerting_definitions())
+        assert [request.path for request in switch.requests] == ["/ping"]

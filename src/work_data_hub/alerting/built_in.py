@@ -21,6 +21,12 @@ BUILT_IN_DATA: dict[str, Any] = {
         "group_interval": "1m",
         "repeat_interval": "4h",
         "routes": [
+            {
+                "matchers": ['alertname="Watchdog"'],
+                "receiver": "watchdog",
+                "group_interval": "1m",
+                "repeat_interval": "50s",
+            },
             {"matchers": ['severity="info"'], "receiver": "log"},
             {"matchers": ['alertname="StepFailed"'], "group_wait": "1m"},
         ],
@@ -51,5 +57,9 @@ BUILT_IN_DATA: dict[str, Any] = {
             "webhook_configs": [{"url": "${ALERT_WEBHOOK_URL:-}"}],
         },
         {"name": "log", "log_configs": [{}], "prometheus_configs": [{}]},
+        {
+            "name": "watchdog",
+            "webhook_configs": [{"url": "${WATCHDOG_URL:-}", "send_resolved": False}],
+        },
     ],
 }

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
 
+    from ..config.settings import Settings
     from ..observability.live_router import LiveRouter
+    from ..observability.server import Intervals
+    from ..observability.watch import Limits
 
 MAX_PORT = 65_535
 _ListenOption = typer.Option("--listen", metavar="HOST:PORT", help="Where it answers over HTTP.")
@@ -52,12 +56,40 @@ def serve(listen: Annotated[str, _ListenOption] = "127.0.0.1:9464") -> None:
                 host=host,
                 port=port,
                 stop=stop,
+                intervals=_intervals(settings),
+                limits=_limits(settings),
                 announce=lambda address: _say(f"serving on {address}"),
             )
     except OSError as err:
         raise Mistake(f"cannot listen on {listen}: {err.strerror or err}") from None
     if not ended:
         _say("a delivery did not keep its deadline; it is tried again by whoever dispatches next")
+
+
+def _intervals(settings: Settings) -> Intervals:
+    from ..observability.server import Intervals
+
+    return Intervals(
+        feed_s=settings.feed_interval_s,
+        reconcile_s=settings.reconcile_interval_s,
+        watch_s=settings.watch_interval_s,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    from ..observability.daemons import Patience
+    from ..observability.watch import Limits
+
+    return Limits(
+        daemons=Patience(
+            quick=timedelta(seconds=settings.daemon_stale_s),
+            others=timedelta(seconds=settings.other_daemon_stale_s),
+            holds_for=timedelta(seconds=settings.daemon_down_for_s),
+            requires_daemon=settings.daemon_required,
+        ),
+        dispatch_lag_s=settings.dispatch_lag_s,
+        round_failing_s=settings.round_failing_s,
+    )
 
 
 def address_of(listen: str) -> tuple[str, int]:

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     settle_s: seconds that a file's mtime must be old before the sensor takes it.
     autostart: schedule and sensors come up running.
     dagster_url: where people open Dagster; links in messages begin with it.
+    The rest is for `wdh serve`, see the README.
     """
 
     model_config = SettingsConfigDict(
@@ -53,6 +54,15 @@ class Settings(BaseSettings):
     new_files_interval_s: int = Field(default=300, ge=1)
     dq_interval_s: int = Field(default=600, ge=1)
     dagster_url: str | None = None
+    feed_interval_s: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+    reconcile_interval_s: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    watch_interval_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    daemon_required: bool = False
+    daemon_stale_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    other_daemon_stale_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    daemon_down_for_s: float = Field(default=120.0, ge=0, allow_inf_nan=False)
+    dispatch_lag_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    round_failing_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
 
 
 def get_settings() -> Settings:

@@ -58,13 +58,16 @@ def tick(instance: DagsterInstance, router: AlertRouter) -> str:
     """One round of the feed, then one of the dispatcher, in a sentence.
 
     The dispatcher has its turn even when the feed raises: what is stored already must not wait for
-    it. Either's error fails the tick.
+    it. Either's error fails the tick. The Watchdog beats where the feed came to a good end.
     """
     from ..alerting.sink import Deadline
+    from ..alerting.watchdog import beat, ping_routes
     from .feed import advance
 
     try:
         report = advance(instance, router, now=datetime.now(UTC), deadline=Deadline(FEED_BUDGET_S))
+        if ping_routes(router.config):
+            router.publish(beat())
     finally:
         sent = router.drain(budget_s=SEND_BUDGET_S)
     return (

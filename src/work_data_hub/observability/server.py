@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..alerting.logs import logger
-from ..alerting.metrics import StoreCollector
 from ..alerting.redact import Redactor
 from ..alerting.sink import Deadline
 from ..alerting.timing import utc_now
@@ -23,10 +22,11 @@ from . import feed
 from .http_endpoint import Verdict, answering
 from .live_router import LiveRouter
 from .rounds import Condition, Round, Rounds
+from .self_metrics import LiveStoreCollector, RoundsCollector
+from .watch import Limits, Watch
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-    from prometheus_client import Metric
     from prometheus_client.registry import Collector
 
 FEED_BUDGET_S = 20.0
@@ -45,10 +45,12 @@ log = logger(__name__)
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """How often it looks, and from when on something is wrong; seconds."""
+class Intervals:
+    """How often the rounds turn, in seconds."""
 
-    feed_interval_s: float = 0.25
+    feed_s: float = 0.25
+    reconcile_s: float = 60.0
+    watch_s: float = 15.0
 
 
 class Service:
@@ -59,19 +61,22 @@ class Service:
         instance: DagsterInstance,
         live: LiveRouter,
         *,
-        thresholds: Thresholds | None = None,
+        intervals: Intervals,
+        limits: Limits,
     ) -> None:
         self._instance = instance
         self._live = live
-        self._thresholds = thresholds or Thresholds()
+        self._intervals = intervals
         self._held_due = 0.0
         self._passed_at = 0.0
         self._passed_with: object = None
         self.rounds = Rounds(self._rounds(), describe=self._describe)
+        self._watch = Watch(instance, live, self.rounds.conditions, limits)
 
     def _rounds(self) -> Iterator[Round]:
-        yield Round("feed", self._feed, self._thresholds.feed_interval_s)
+        yield Round("feed", self._feed, self._intervals.feed_s)
         yield Round("dispatch", self._dispatch, LOOK_EVERY_S)
+        yield Round("watch", self._watch_all, self._intervals.watch_s)
 
     def _feed(self) -> float | None:
         now = time.monotonic()
@@ -107,6 +112,9 @@ class Service:
         self._passed_with, self._passed_at = router, now
         return 0.0 if told else None
 
+    def _watch_all(self) -> None:
+        self._watch.turn()
+
     def healthy(self) -> Verdict:
         """The process is alive and its rounds turn. Who restarts what is not asks this."""
         now = time.monotonic()
@@ -128,7 +136,7 @@ class Service:
         )
 
     def collectors(self) -> list[Collector]:
-        return [_LiveStore(self._live), _RoundMetrics(self.rounds)]
+        return [LiveStoreCollector(self._live), RoundsCollector(self.rounds.conditions)]
 
     def _describe(self, error: Exception) -> str:
         text = f"{type(error).__name__}: {error}".partition("\n")[0]
@@ -142,7 +150,8 @@ def serve(
     host: str,
     port: int,
     stop: threading.Event,
-    thresholds: Thresholds | None = None,
+    intervals: Intervals | None = None,
+    limits: Limits | None = None,
     collectors: Sequence[Collector] = (),
     announce: Callable[[str], None] = lambda _: None,
 ) -> bool:
@@ -153,7 +162,7 @@ def serve(
     """
     from prometheus_client import CollectorRegistry, ProcessCollector
 
-    service = Service(instance, live, thresholds=thresholds)
+    service = Service(instance, live, intervals=intervals or Intervals(), limits=limits or Limits())
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     for collector in (*service.collectors(), *collectors):
@@ -174,50 +183,3 @@ def serve(
 
 def _is_well(condition: Condition, now: float) -> bool:
     return condition.failing_since is None and condition.is_fresh(now, READY_WITHIN_S)
-
-
-class _LiveStore:
-    """The store's metrics, by the integrations of alerts.yml as it is now."""
-
-    def __init__(self, live: LiveRouter) -> None:
-        self._live = live
-
-    def describe(self) -> Iterator[Metric]:
-        return self._now().describe()
-
-    def collect(self) -> Iterator[Metric]:
-        return self._now().collect()
-
-    def _now(self) -> StoreCollector:
-        router = self._live.router
-        names = {(i.receiver, i.name) for i in router.config.integrations()}
-        return StoreCollector(router.store, integrations=names)
-
-
-class _RoundMetrics:
-    """How the rounds of this process fare."""
-
-    def __init__(self, rounds: Rounds) -> None:
-        self._rounds = rounds
-
-    def describe(self) -> Iterator[Metric]:
-        return self.collect()
-
-    def collect(self) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-        errors = CounterMetricFamily(
-            "wdh_round_errors", "Turns of a round that raised.", labels=["round"]
-        )
-        good_at = GaugeMetricFamily(
-            "wdh_round_last_success_timestamp_seconds",
-            "When a round last came to a good end.",
-            labels=["round"],
-        )
-        began = time.time() - time.monotonic()
-        for condition in self._rounds.conditions():
-            errors.add_metric([condition.name], condition.errors)
-            if condition.good_at is not None:
-                good_at.add_metric([condition.name], began + condition.good_at)
-        yield errors
-        yield good_at

@@ -141,14 +141,19 @@ def listed(
     *,
     status: Status | None = None,
     fingerprint: str | None = None,
+    alertname: str | None = None,
     limit: int = 1_000,
 ) -> list[Incident]:
     """Incidents with who has acknowledged them, the newest first."""
     query = select(incidents).order_by(incidents.c.started_at.desc(), incidents.c.id.desc())
-    if status is not None:
+    if status is Status.FIRING:
+        query = query.where(IS_FIRING)  # as its indices say it
+    elif status is not None:
         query = query.where(incidents.c.status == status.value)
     if fingerprint is not None:
         query = query.where(incidents.c.fingerprint == fingerprint)
+    if alertname is not None:
+        query = query.where(incidents.c.alertname == alertname)
     stored = (stored_incident(row) for row in connection.execute(query.limit(limit)))
     return [s.incident for s in with_acknowledgements(stored, of_open(connection))]
 

@@ -31,7 +31,7 @@ class Due:
 @dataclass(frozen=True)
 class Reading:
     """open: incidents by (alertname, severity). unrouted: those nobody has looked at since they
-    last changed. due, dead_letters, parked: by (receiver, integration).
+    last changed. due, dead_letters, parked, failing: by (receiver, integration).
     """
 
     counters: Mapping[Count, int] = field(default_factory=dict)
@@ -40,11 +40,13 @@ class Reading:
     due: Mapping[Name, Due] = field(default_factory=dict)
     dead_letters: Mapping[Name, int] = field(default_factory=dict)
     parked: frozenset[Name] = frozenset()
+    failing: frozenset[Name] = frozenset()
 
 
 def read(connection: Connection, *, now: float) -> Reading:
     """All of it within one transaction, so that the numbers fit each other."""
     unrouted, unrouted_since = connection.execute(_UNROUTED).one()
+    fares = health.all_health(connection)
     return Reading(
         counters=health.counted(connection),
         open={(row.alertname, row.severity): row.n for row in connection.execute(_OPEN)},
@@ -56,7 +58,8 @@ def read(connection: Connection, *, now: float) -> Reading:
         dead_letters={
             (row.receiver, row.integration): row.n for row in connection.execute(_DEAD_LETTERS)
         },
-        parked=frozenset(n for n, state in health.all_health(connection).items() if state.parked),
+        parked=frozenset(name for name, state in fares.items() if state.parked),
+        failing=frozenset(name for name, state in fares.items() if state.failures),
     )
 
 

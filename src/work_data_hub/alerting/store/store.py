@@ -38,13 +38,20 @@ class Store:
         *,
         status: Status | None = None,
         fingerprint: str | None = None,
+        alertname: str | None = None,
         limit: int = 1_000,
     ) -> list[Incident]:
         """Incidents, the newest first."""
         if not self.database.exists():
             return []
         with self.database.read() as connection:
-            return incidents.listed(connection, status=status, fingerprint=fingerprint, limit=limit)
+            return incidents.listed(
+                connection,
+                status=status,
+                fingerprint=fingerprint,
+                alertname=alertname,
+                limit=limit,
+            )
 
     def attempts(self, fingerprint: str) -> list[Attempt]:
         """What this incident's receivers were told, and what failed; the oldest first."""

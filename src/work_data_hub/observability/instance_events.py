@@ -1,0 +1,83 @@
+"""What is wrong with an instance, or with alerting itself -> an Alert. Identity is decided here.
+
+None has a time of its own or an event key: each stands as long as it is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..alerting.alert import ALERTNAME, SEVERITY, Alert, Severity
+from ..alerting.render import local_time
+from ..alerting.troubles import CONFIG_INVALID, DISPATCH_LAG, ROUND_FAILING
+from .daemons import Down
+
+DAEMON_DOWN = "DaemonDown"
+
+# What people notice when it is down.
+_WITHOUT = {
+    "SENSOR": "no sensor runs",
+    "SCHEDULER": "no schedule starts a run",
+    "QUEUED_RUN_COORDINATOR": "queued runs do not start",
+    "BACKFILL": "backfills stand still",
+    "ASSET": "automation conditions start nothing",
+    "MONITORING": "runs whose worker died stay as started",
+    "EVENT_LOG_CONSUMER": "failed runs are not retried",
+    "FRESHNESS": "freshness is not evaluated",
+}
+
+
+def daemon_down(found: Down) -> Alert:
+    since = (
+        f"has not beaten since {local_time(found.beat_at)}" if found.beat_at else "has never run"
+    )
+    without = f": {_WITHOUT[found.name]}" if found.name in _WITHOUT else ""
+    return _alert(
+        {ALERTNAME: DAEMON_DOWN, "daemon": found.name},
+        Severity.CRITICAL,
+        {
+            "summary": f"Dagster's daemon {found.name} {since}{without}",
+            "last_heartbeat": found.beat_at.isoformat() if found.beat_at else "",
+        },
+    )
+
+
+def dispatch_lag(receiver: str, integration: str, *, waits_s: float, count: int) -> Alert:
+    """receiver, integration: empty for what nobody has even routed."""
+    what = f"{integration} of receiver {receiver} takes what it is sent, but {count} wait"
+    if not integration:
+        what = f"{count} alerts have not been looked at"
+    return _alert(
+        {ALERTNAME: DISPATCH_LAG, "receiver": receiver, "integration": integration},
+        Severity.CRITICAL,
+        {"summary": f"{what}, the oldest for {waits_s / 60:.0f} min: is a dispatcher at work?"},
+    )
+
+
+def config_invalid(file: str, problem: str) -> Alert:
+    """file: its name alone; several hosts have it at several places."""
+    return _alert(
+        {ALERTNAME: CONFIG_INVALID, "file": file},
+        Severity.CRITICAL,
+        {
+            "summary": f"{file} was changed and cannot be used; what it said before goes on",
+            "error": problem,
+        },
+    )
+
+
+def round_failing(name: str, *, fails_s: float, error: str) -> Alert:
+    return _alert(
+        {ALERTNAME: ROUND_FAILING, "round": name},
+        Severity.CRITICAL,
+        {
+            "summary": f"wdh serve: its {name} has failed for {fails_s / 60:.0f} min: {error}",
+            "error": error,
+        },
+    )
+
+
+def _alert(labels: Mapping[str, str], severity: Severity, annotations: Mapping[str, str]) -> Alert:
+    filled = {name: text for name, text in annotations.items() if text}
+    kept = {name: value for name, value in labels.items() if value}
+    return Alert({**kept, SEVERITY: severity}, filled, identity=tuple(kept))

@@ -1,0 +1,63 @@
+"""What `wdh serve` says of itself: the store under alerts.yml as it is now, how its rounds fare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..alerting.metrics import StoreCollector
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+    from .live_router import LiveRouter
+    from .rounds import Condition
+
+
+class LiveStoreCollector:
+    """The store's metrics, by the integrations of alerts.yml as it is at each scrape."""
+
+    def __init__(self, live: LiveRouter) -> None:
+        self._live = live
+
+    def describe(self) -> Iterator[Metric]:
+        return self._now().describe()
+
+    def collect(self) -> Iterator[Metric]:
+        return self._now().collect()
+
+    def _now(self) -> StoreCollector:
+        router = self._live.router
+        names = {(i.receiver, i.name) for i in router.config.integrations()}
+        return StoreCollector(router.store, integrations=names)
+
+
+class RoundsCollector:
+    """Of this process; `wdh_round_last_success_timestamp_seconds` is missing before the first."""
+
+    def __init__(self, conditions: Callable[[], Sequence[Condition]]) -> None:
+        self._conditions = conditions
+
+    def describe(self) -> Iterator[Metric]:
+        return self.collect()
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        errors = CounterMetricFamily(
+            "wdh_round_errors", "Turns of a round that raised.", labels=["round"]
+        )
+        good_at = GaugeMetricFamily(
+            "wdh_round_last_success_timestamp_seconds",
+            "When a round last came to a good end.",
+            labels=["round"],
+        )
+        # From the monotonic clock to the one on the wall.
+        offset_s = time.time() - time.monotonic()
+        for condition in self._conditions():
+            errors.add_metric([condition.name], condition.errors)
+            if condition.good_at is not None:
+                good_at.add_metric([condition.name], offset_s + condition.good_at)
+        yield errors
+        yield good_at
