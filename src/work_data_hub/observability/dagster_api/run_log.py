@@ -27,6 +27,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import func, select
 
 from ..run import Change, Ending, Raised, Run, StatusChange, StepFailure
+from .origin import location_of
 from .tags import (
     ALERTS_TAG,
     AUTO_RETRY_RUN_ID_TAG,
@@ -34,7 +35,6 @@ from .tags import (
     FAILURE_REASON_TAG,
     PARTITION_RANGE_TAGS,
     PARTITION_TAG,
-    REPOSITORY_TAG,
     RETRY_NUMBER_TAG,
     SCHEDULE_TAG,
     SENSOR_TAG,
@@ -280,7 +280,7 @@ def _run(run: DagsterRun) -> Run:
     return Run(
         run_id=run.run_id,
         job=run.job_name,
-        location=_location(run),
+        location=location_of(run),
         partition=_partition(tags),
         schedule=tags.get(SCHEDULE_TAG, ""),
         sensor=tags.get(SENSOR_TAG, ""),
@@ -296,15 +296,6 @@ def _run(run: DagsterRun) -> Run:
         succeeded=run.is_success,
         failed=run.is_failure,
     )
-
-
-def _location(run: DagsterRun) -> str:
-    """The code location's name; empty for a run that came from none (`execute_in_process`)."""
-    origin = run.remote_job_origin
-    if origin is not None:
-        return origin.repository_origin.code_location_origin.location_name
-    # "__repository__@location"
-    return run.tags.get(REPOSITORY_TAG, "").partition("@")[2]
 
 
 def _partition(tags: Mapping[str, str]) -> str:
