@@ -1,4 +1,4 @@
-"""Real instances on each storage that Dagster is run with, and what its daemon would write there."""
+"""Real instances on each storage that Dagster is run with, and what its daemon leaves there."""
 
 from __future__ import annotations
 

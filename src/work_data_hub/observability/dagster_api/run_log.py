@@ -59,7 +59,11 @@ _NEWEST_OF_EACH = select(
 
 def storage_id(instance: DagsterInstance) -> str:
     """Names the instance's storage; another one when `dagster dev` makes a temporary one."""
-    return str(instance.run_storage.get_run_storage_id())  # type: ignore[attr-defined]
+    storage: Any = instance.run_storage
+    # Dagster makes the name when it is first asked for it. Two processes that ask at that moment
+    # are told two names; from the second time on both are told the one that came first.
+    storage.get_run_storage_id()
+    return str(storage.get_run_storage_id())
 
 
 def retries_enabled(instance: DagsterInstance) -> bool:
