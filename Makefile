@@ -9,7 +9,7 @@ export WDH_STATE_DIR := $(CURDIR)/.wdh
 export DAGSTER_HOME  := $(CURDIR)/.wdh/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run dev test test-oldest check bench env lock clean
+.PHONY: help run dev test test-oldest check dashboards bench env lock clean
 
 help:  ## What there is to do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
@@ -38,8 +38,11 @@ check: $(STAMP) lint  ## The fast half: linters, types, import arrows, tests tha
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src
+	$(BIN)/mypy src dashboards
 	$(BIN)/lint-imports
+
+dashboards: $(STAMP)  ## Grafana's dashboards as JSON, from the code in dashboards/
+	$(BIN)/python -m dashboards
 
 bench: $(STAMP)  ## The figures of docs/figures.md, measured side by side
 	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/python -m benchmarks
