@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from work_data_hub.io import file_transaction
-from work_data_hub.io.loader import row_writer
+from work_data_hub.io.loader import row_writer, sqlite_rows
 from work_data_hub.io.loader.warehouse_loader import Warehouse
 
 from . import landing
@@ -35,8 +35,8 @@ def _after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _first(function: Callable[..., Iterable[Any]]) -> Callable[..., Iterator[Any]]:
-    def one_and_die(*args: Any) -> Iterator[Any]:
-        yield next(iter(function(*args)))
+    def one_and_die(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield next(iter(function(*args, **kwargs)))
         _die()
 
     return one_and_die
@@ -47,7 +47,7 @@ def die_at(point: str) -> None:
     places: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
         "rows half written": [
             (row_writer, "_csv_pieces", _first),
-            (row_writer, "_sqlite_rows", _first),
+            (sqlite_rows, "_parameters", _first),
         ],
         "rows written": [(row_writer, "replace_rows", _after)],
         "quarantine written": [(file_transaction, "replace_open_rows", _after)],

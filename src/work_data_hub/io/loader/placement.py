@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Table, func, select
 
 from .data_table import DATA_SOURCE, primary_key
 from .ledger import LedgerEntry
-from .row_writer import SQLITE_DIGITS, rows_with_known_keys
+from .row_writer import rows_with_known_keys
+from .sqlite_rows import SQLITE_DIGITS
 
 if TYPE_CHECKING:
     import polars as pl

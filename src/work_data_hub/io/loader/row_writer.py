@@ -1,7 +1,7 @@
 """How rows get into a table: fast, and with what is there already taken into account.
 
 Everything happens on the caller's connection, in the caller's transaction. PostgreSQL takes rows
-by COPY, SQLite by one executemany; both are given rows in key order, which they index faster.
+by COPY; both are given rows in key order, which they index faster.
 Imports SQLAlchemy: reach it from inside functions only.
 """
 
@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    and_,
     delete,
     insert,
     literal,
@@ -27,14 +26,15 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from .data_table import DATA_SOURCE, primary_key
 from .insert_sql import quoted
+from .sqlite_rows import alike, write_to_sqlite
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Rows of one piece of CSV for COPY: a few MB in memory at a time.
 COPY_ROWS = 20_000
-# What a number in SQLite, a double, holds of any decimal. https://sqlite.org/floatingpoint.html
-SQLITE_DIGITS = 15
+# As many months as a file has at most, and a statement easily takes.
+FEW_MONTHS = 100
 _POSITION = "wdh_position"
 
 
@@ -43,7 +43,7 @@ def insert_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> No
     if connection.dialect.name == "postgresql":
         _copy(connection, table, frame)
     else:
-        _executemany(connection, _sqlite_insert(table, frame.columns), frame)
+        write_to_sqlite(connection, table, frame)
 
 
 def replace_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
@@ -53,11 +53,7 @@ def replace_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> N
     if connection.dialect.name == "postgresql":
         _replace_by_staging(connection, table, ordered)
     else:
-        # An upsert: measured faster than DELETE by key and INSERT, and the same in the end.
-        others = [name for name in frame.columns if name not in keys]
-        values = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in others)
-        conflict = f" ON CONFLICT ({', '.join(map(quoted, keys))}) DO UPDATE SET {values}"
-        _executemany(connection, _sqlite_insert(table, frame.columns) + conflict, ordered)
+        write_to_sqlite(connection, table, ordered, keys=keys)
 
 
 def rows_with_known_keys(
@@ -67,10 +63,9 @@ def rows_with_known_keys(
 
     sources: only where the table's row came from one of these.
     """
-    keys = primary_key(table)
-    positions_and_keys = frame.select(keys).with_row_index(_POSITION)
+    positions_and_keys = frame.select(primary_key(table)).with_row_index(_POSITION)
     known = _temporary(connection, "wdh_keys", table, positions_and_keys)
-    query = select(known.c[_POSITION]).join(table, _same_key(known, table, keys))
+    query = select(known.c[_POSITION]).where(*_same_key(connection, known, table, frame))
     if sources is not None:
         query = query.where(table.c[DATA_SOURCE].in_(sources))
     positions = list(connection.scalars(query))
@@ -79,16 +74,15 @@ def rows_with_known_keys(
 
 
 def _replace_by_staging(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
-    keys = primary_key(table)
-    alike = [c.name for c in frame if c.name not in keys and _all_alike(c)]
-    staged = _temporary(connection, "wdh_stage", table, frame.drop(alike))
-    connection.execute(delete(table).where(_same_key(staged, table, keys)))
-    # What all rows share, as source and time, is said once.
+    # What all rows share, as month, source and time, is said once. One key is always staged.
+    shared = [c.name for c in frame if c.name != primary_key(table)[-1] and alike(c)]
+    staged = _temporary(connection, "wdh_stage", table, frame.drop(shared))
+    connection.execute(delete(table).where(*_same_key(connection, staged, table, frame)))
     columns = [
-        literal(frame[name][0], table.c[name].type) if name in alike else staged.c[name]
+        literal(frame[name][0], table.c[name].type) if name in shared else staged.c[name]
         for name in frame.columns
     ]
-    insertion = insert(table).from_select(frame.columns, select(*columns))
+    insertion = insert(table).from_select(frame.columns, select(*columns).select_from(staged))
     inserted = connection.execute(insertion.execution_options(preserve_rowcount=True))
     assert inserted.rowcount == frame.height, f"{inserted.rowcount} of {frame.height} rows"
     staged.drop(connection)
@@ -100,18 +94,38 @@ def _temporary(connection: Connection, name: str, table: Table, frame: pl.DataFr
         Column(column, Integer if column == _POSITION else table.c[column].type)
         for column in frame.columns
     ]
-    temporary = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"])
-    temporary.create(connection)
+    like = connection.dialect.identifier_preparer.format_table(table)
+    chosen = ", ".join(f"0 AS {_POSITION}" if c == _POSITION else quoted(c) for c in frame.columns)
+    # Made from the table that is there: other collations, say, could not be compared with it.
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE {name} AS SELECT {chosen} FROM {like} LIMIT 0"  # noqa: S608
+    )
+    temporary = Table(name, MetaData(), *columns)
     insert_rows(connection, temporary, frame)
     if connection.dialect.name == "postgresql":
-        # It knows nothing of a new table, and would read all of a large `table` to join the two.
-        keys = ", ".join(map(quoted, primary_key(table)))
-        connection.exec_driver_sql(f"ANALYZE {name} ({keys})")
+        # It knows nothing of a new table, and would search all of it for each row of the other.
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
     return temporary
 
 
-def _same_key(one: Table, other: Table, keys: Sequence[str]) -> ColumnElement[bool]:
-    return and_(*(one.c[key] == other.c[key] for key in keys))
+def _same_key(
+    connection: Connection, one: Table, table: Table, frame: pl.DataFrame
+) -> list[ColumnElement[bool]]:
+    """That a row of `one` has the key of a row of `table`.
+
+    frame: what `one` was filled from; a key that it holds but `one` does not is alike in all rows.
+    """
+    first, *_ = keys = primary_key(table)
+    same = [
+        one.c[key] == table.c[key] if key in one.c else table.c[key] == frame[key][0]
+        for key in keys
+    ]
+    if connection.dialect.name == "postgresql" and first in one.c:
+        months = frame[first].unique().to_list()
+        if len(months) <= FEW_MONTHS:
+            # The index then gives these alone, however large the table is.
+            same.append(table.c[first].in_(months))
+    return same
 
 
 def _copy(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
@@ -132,45 +146,3 @@ def _csv_pieces(frame: pl.DataFrame) -> Iterator[memoryview]:
         text = io.BytesIO()
         piece.write_csv(text, include_header=False)
         yield text.getbuffer()
-
-
-def _sqlite_insert(table: Table, columns: Sequence[str]) -> str:
-    names, marks = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
-    return f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"  # noqa: S608
-
-
-def _executemany(connection: Connection, sql: str, frame: pl.DataFrame) -> None:
-    cursor: Any = connection.connection.cursor()
-    cursor.executemany(sql, _sqlite_rows(frame))
-    changed = max(cursor.rowcount, 0)  # -1 for no rows at all
-    assert changed == frame.height, f"{changed} of {frame.height} rows"
-    cursor.close()
-
-
-def _sqlite_rows(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    return zip(*map(_sqlite_cells, frame), strict=True)
-
-
-def _sqlite_cells(column: pl.Series) -> list[Any]:
-    """Where all cells are alike they are one object, made once."""
-    if _all_alike(column):
-        return _for_sqlite(column[:1]).to_list() * len(column)
-    return _for_sqlite(column).to_list()
-
-
-def _for_sqlite(column: pl.Series) -> pl.Series:
-    """Dates as ISO text, booleans as 0 and 1, decimals (of SQLITE_DIGITS at most) as numbers."""
-    import polars as pl
-
-    dtype = column.dtype
-    if isinstance(dtype, pl.Decimal):
-        return column.cast(pl.Float64)
-    if isinstance(dtype, pl.Datetime):
-        return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00")
-    if dtype == pl.Date:
-        return column.dt.strftime("%Y-%m-%d")
-    return column.cast(pl.Int8) if dtype == pl.Boolean else column
-
-
-def _all_alike(column: pl.Series) -> bool:
-    return bool(len(column)) and column[0] == column[-1] and column.n_unique() == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +18,7 @@ from ..errors import RowsRefusedByTable, WarehouseError
 from .insert_sql import build_insert_sql, quoted, quoted_table
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
 
 __all__ = ["Warehouse", "build_insert_sql", "quoted", "quoted_table"]
 
@@ -41,9 +42,8 @@ class Warehouse:
 
         `postgresql://` is read as psycopg 3. Raises WarehouseError on a URL of another kind.
         """
-        from sqlalchemy import create_engine, event, make_url
+        from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
-        from sqlalchemy.pool import NullPool, StaticPool
 
         try:
             parsed = make_url(with_psycopg3(url))
@@ -53,23 +53,9 @@ class Warehouse:
             raise WarehouseError(
                 f"the warehouse can be SQLite or PostgreSQL, not {parsed.get_backend_name()}"
             )
-        if parsed.get_backend_name() == "postgresql":
-            if parsed.get_driver_name() != "psycopg":
-                raise WarehouseError("write the warehouse's URL as postgresql://, without a driver")
-            timeout = (
-                {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S}
-            )
-            return cls(create_engine(parsed, poolclass=NullPool, connect_args=timeout))
-        in_memory = parsed.database in (None, "", ":memory:")
-        engine = create_engine(
-            parsed,
-            poolclass=StaticPool if in_memory else NullPool,
-            connect_args={"timeout": WRITER_WAIT_S},
-        )
-        # The driver's own idea of when a transaction begins is turned off; see `writing`.
-        # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
-        event.listen(engine, "connect", _leave_transactions_to_us)
-        return cls(engine)
+        if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() != "psycopg":
+            raise WarehouseError("write the warehouse's URL as postgresql://, without a driver")
+        return cls(_new_engine(parsed) if _in_memory(parsed) else _engine(parsed))
 
     @property
     def is_postgres(self) -> bool:
@@ -129,10 +115,8 @@ class Warehouse:
         self.close()
 
     def _file(self) -> Path | None:
-        database = self.engine.url.database
-        if self.is_postgres or database in (None, "", ":memory:"):
-            return None
-        return Path(str(database))
+        url = self.engine.url
+        return None if self.is_postgres or _in_memory(url) else Path(str(url.database))
 
     def _has_tables(self, connection: Connection) -> bool:
         from sqlalchemy import inspect
@@ -174,6 +158,33 @@ class Warehouse:
             remedy = "check that its folder can be written to and has room"
         lines = str(problem).strip().splitlines() or [type(problem).__name__]
         return f"the warehouse {self.name} cannot be {verb}: {lines[0]}; {remedy}"
+
+
+def _in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _new_engine(url: URL) -> Engine:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool, StaticPool
+
+    if url.get_backend_name() == "postgresql":
+        timeout = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+        return create_engine(url, poolclass=NullPool, connect_args=timeout)
+    engine = create_engine(
+        url,
+        poolclass=StaticPool if _in_memory(url) else NullPool,
+        connect_args={"timeout": WRITER_WAIT_S},
+    )
+    # The driver's own idea of when a transaction begins is turned off; see `writing`.
+    # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    return engine
+
+
+# An engine keeps no connection open, but what it has learnt of the server and its statements,
+# compiled. That is half of the time that a small file takes.
+_engine = lru_cache(maxsize=8)(_new_engine)
 
 
 def _be_the_only_writer(connection: Connection) -> None:
