@@ -33,10 +33,16 @@ def die(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def dying_after(function: Callable[..., Any]) -> Callable[..., Any]:
+def dying_after(
+    function: Callable[..., Any], *, of_what: Callable[[Any], bool] = lambda _: True
+) -> Callable[..., Any]:
+    """of_what: which of its answers are the last."""
+
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        function(*args, **kwargs)
-        die()
+        answer = function(*args, **kwargs)
+        if of_what(answer):
+            die()
+        return answer
 
     return wrapped
 
@@ -83,15 +89,17 @@ def main(folder: Path, step: str) -> None:
         incidents.publish = dying_after(incidents.publish)
     elif step == "routing":
         groups.converse = dying_after(groups.converse)
-    elif step == "routed":
-        dispatcher.Dispatcher._claim = die  # type: ignore[method-assign]
+    elif step == "claiming":
+        claim = dispatcher.Dispatcher._claim
+        dispatcher.Dispatcher._claim = dying_after(claim)  # type: ignore[method-assign]
     elif step == "claimed":
         dispatcher.Dispatcher._submit = die  # type: ignore[method-assign]
     elif step == "recording":
-        dispatcher.settle = dying_after(dispatcher.settle)
+        dispatcher.settle = dying_after(dispatcher.settle, of_what=lambda tried: tried != (0, 0))
     elif step == "recorded":
-        run = dispatcher.Dispatcher._record
-        dispatcher.Dispatcher._record = dying_after(run)  # type: ignore[method-assign]
+        dispatcher.Dispatcher._turn = dying_after(  # type: ignore[method-assign]
+            dispatcher.Dispatcher._turn, of_what=lambda turn: turn.attempted > 0
+        )
     if step == "endless":
         # A database clock that runs fast: the leases of the dead end sooner.
         router = router_in(folder, step=step, database_clock=lambda: time.time() * 2)

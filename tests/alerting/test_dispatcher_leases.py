@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from work_data_hub.alerting.errors import DeliveryError, LeaseLost, Reason
+from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.sink import Receipt
-from work_data_hub.alerting.store import conversations
-from work_data_hub.alerting.store.conversations import LEASE_S
+from work_data_hub.alerting.store import conversations, leases
+from work_data_hub.alerting.store.conversations import Delay
 from work_data_hub.alerting.store.health import Count
+from work_data_hub.alerting.store.leases import LEASE_S
 from work_data_hub.alerting.testing import RecordingSink
 
 pytestmark = pytest.mark.both_databases
@@ -72,7 +73,7 @@ def test_a_renewed_lease_holds_and_one_that_is_not_runs_out(scene: Any, alert: A
     (held,) = _claim(scene, database)
     scene.clock.advance(LEASE_S - 1)
     with database.write() as connection:
-        conversations.renew(connection, [held])
+        leases.renew(connection, [held])
     scene.clock.advance(LEASE_S - 1)
     assert _claim(scene, database) == []
     scene.clock.advance(1)
@@ -87,13 +88,15 @@ def test_who_lost_the_lease_changes_nothing(scene: Any, alert: Any, act: str) ->
     (lost,) = _claim(scene, database)
     scene.clock.advance(LEASE_S)
     (held,) = _claim(scene, database)
-    with database.write() as connection, pytest.raises(LeaseLost):
-        if act == "postpone":
-            conversations.postpone(connection, lost, since=0.0, until=9e9)
-        else:
-            conversations.release(connection, lost)
     with database.write() as connection:
-        conversations.release(connection, held)
+        assert leases.still_held(connection, [lost]) == set()
+        assert leases.still_held(connection, [held]) == {held.conversation_id}
+        if act == "postpone":
+            conversations.postpone(connection, [(lost, Delay(0.0, 9e9, None))])
+        else:
+            leases.release(connection, [lost])
+        assert _claim_in(scene, connection) == []
+        leases.release(connection, [held])
     assert router.dispatch() == 1
 
 
@@ -167,12 +170,12 @@ def _heard(scene: Any) -> list[str]:
 
 def _with_one_due(scene: Any, router: Any, alert: Any) -> Any:
     """The database of a router whose one conversation is due and free."""
-    from work_data_hub.alerting.store import groups
+    from work_data_hub.alerting.store import groups, routing
 
     router.publish(alert())
     with router.store.database.write() as connection:
         route = router.config.route
-        groups.route_changed(
+        routing.route_changed(
             connection, lambda _: [route], lambda _: route, now=scene.clock.seconds()
         )
         groups.converse(connection, [NAME])
@@ -181,4 +184,8 @@ def _with_one_due(scene: Any, router: Any, alert: Any) -> Any:
 
 def _claim(scene: Any, database: Any) -> Any:
     with database.write() as connection:
-        return conversations.claim(connection, *NAME, now=scene.clock.seconds(), limit=9)
+        return _claim_in(scene, connection)
+
+
+def _claim_in(scene: Any, connection: Any) -> Any:
+    return leases.claim(connection, *NAME, now=scene.clock.seconds(), limit=9)

@@ -37,7 +37,7 @@ def folder(tmp_path: Path, postgres: str | None) -> Path:
     [
         ("published", 1),
         ("routing", 1),
-        ("routed", 1),
+        ("claiming", 1),
         ("claimed", 1),
         ("delivering", 1),
         # The sink has it, the store does not know: this window is the one place of a duplicate.

@@ -24,7 +24,7 @@ from conftest import MemoryConfig
 from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.kind import Kind
-from work_data_hub.alerting.store import conversations
+from work_data_hub.alerting.store import leases
 from work_data_hub.alerting.store.database import BUSY_TIMEOUT_S, Database
 from work_data_hub.alerting.store.postgres import WRITERS_LOCK
 from work_data_hub.alerting.store.store import Store
@@ -325,13 +325,14 @@ def test_a_claim_is_taken_once_however_many_ask_at_the_same_moment(
     name = ("team", "memory[0]")
     routers = [router_at(empty_store) for _ in range(4)]
     routers[0].publish_all(failed(f"job{n}") for n in range(12))
-    routers[0]._dispatching()._route(time.time())
+    with routers[0].store.database.write() as connection:
+        routers[0]._dispatching()._route(connection, time.time())
     start = threading.Barrier(4)
 
     def claim(router: AlertRouter) -> list[int]:
         start.wait()
         with router.store.database.write() as connection:
-            found = conversations.claim(connection, *name, now=time.time() + 1, limit=5)
+            found = leases.claim(connection, *name, now=time.time() + 1, limit=5)
         return [held.conversation_id for held in found]
 
     with ThreadPoolExecutor(4) as pool:

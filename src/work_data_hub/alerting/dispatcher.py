@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,17 +17,24 @@ from .outcome import settle
 from .plan import Plan, plan
 from .route import Route
 from .sink import AlertSink, Incident
-from .store import actions, conversations, groups, retention
-from .store.actions import Acknowledged, with_acknowledgements
-from .store.conversations import LEASE_S, Claim
+from .store import actions, conversations, groups, leases, retention, routing
+from .store.actions import with_acknowledgements
 from .store.database import Database
 from .store.health import Health, all_health
 from .store.hush import hush
+from .store.leases import LEASE_S, Claim
+from .telling import StoredIncident
 from .workers import DELIVERY_DEADLINE_S, OVERRUN_S, Job, Name, Result, Workers
 
 # Claimed at once for one integration; more would be in our hands while another process idles.
-CLAIMED_AT_ONCE = 16
+CLAIMED_AT_ONCE = 64
 RENEW_EVERY_S = 1.5
+# While deliveries are under way: how often it looks for what has come meanwhile.
+LOOK_EVERY_S = 0.1
+# Results that come within so long of each other are recorded in one transaction.
+GATHER_S = 0.01
+# A delivery that takes longer holds up nothing that has come since.
+LONG_S = 0.5
 # How often a process looks for what is long over; sooner again while there is some.
 SWEEP_EVERY_S = 60.0
 SWEEP_AGAIN_S = 1.0
@@ -39,6 +46,22 @@ class Pass:
 
     attempted: int
     delivered: int
+
+
+@dataclass(frozen=True)
+class _Turn(Pass):
+    """is_routed: all that had changed. is_last: nothing more is due that there is a hand for."""
+
+    is_routed: bool
+    is_last: bool
+
+
+@dataclass(frozen=True)
+class _Helping:
+    """What is to be told. came_to_nothing: something else was due of which there is no word."""
+
+    plans: Sequence[Plan] = ()
+    came_to_nothing: bool = False
 
 
 class Dispatcher:
@@ -70,6 +93,7 @@ class Dispatcher:
         self._unrecorded: list[Result] = []
         self._halted: dict[Name, threading.Event] = {}
         self._noted = False
+        self._may_lack = True  # some group, a conversation
         self._renewed = 0.0
         self._sweep_due = 0.0
         self._lock = threading.Lock()
@@ -77,21 +101,27 @@ class Dispatcher:
     def run(self, *, may_claim: Callable[[], bool] = lambda: True) -> Pass:
         """Everything that is due when it begins. may_claim: asked before each further helping.
 
-        Raises StoreUnavailable; what was under way is recorded by the next pass.
+        What comes while a delivery of that takes long is told as well: one that hangs holds up
+        nothing else. Raises StoreUnavailable; what was under way is recorded by the next pass.
         """
         with self._lock:
-            now = self._now()
-            self._route(now)
+            begun = self._now()
             attempted = delivered = 0
+            is_routed = False
             while True:
-                if may_claim():
-                    self._claim(now)
-                if not self._in_flight and not self._unrecorded:
-                    self._sweep(now)
+                waits = self._waits(begun)
+                turn = self._turn(
+                    self._now() if waits else begun,
+                    routes=waits or not is_routed,
+                    may_claim=may_claim(),
+                )
+                is_routed = turn.is_routed
+                attempted += turn.attempted
+                delivered += turn.delivered
+                if turn.is_last and not self._in_flight and not self._unrecorded:
+                    self._sweep(begun)
                     return Pass(attempted, delivered)
-                done = self._record()
-                attempted += done.attempted
-                delivered += done.delivered
+                self._collect(patiently=turn.is_last)
 
     def close(self) -> None:
         self._workers.close()
@@ -99,40 +129,83 @@ class Dispatcher:
     def _now(self) -> float:
         return self._clock().timestamp()
 
+    def _waits(self, begun: float) -> bool:
+        """Something is under way that was due when the pass began, or that takes long."""
+        long_ago = time.monotonic() - LONG_S
+        return any(
+            job.plan.claim.due_at <= begun or (job.started is not None and job.started < long_ago)
+            for job in self._in_flight.values()
+        )
+
     def _route_of(self, route_id: str) -> Route:
         """A group whose route is gone from the file goes on as the first route says."""
         return self._routes.get(route_id, self._config.route)
 
-    def _route(self, now: float) -> None:
-        routes_for_labels = partial(routes_for, self._config)
-        while True:
-            with self._database.write() as connection:
-                if not self._noted:
-                    groups.note_config(connection, self._config.digest)
-                looked_at = groups.route_changed(
-                    connection, routes_for_labels, self._route_of, now=now
-                )
-                if looked_at < groups.BATCH:
-                    groups.converse(connection, self._integrations)
-                    break
-        self._noted = True
-
-    def _claim(self, now: float) -> None:
+    def _turn(self, until: float, *, routes: bool, may_claim: bool) -> _Turn:
+        """In one transaction: what came back is recorded, what changed is routed, and what is due
+        by then is claimed, once all of it is routed; so that one group is one notification.
+        """
+        now = self._now()
+        helping = _Helping()
         with self._database.write() as connection:
-            health = all_health(connection)
-            held_back = hush(connection, self._config, now=now).is_held_back
-            acknowledged = actions.of_open(connection)
-            plans = [
-                made
-                for name in self._integrations
-                for held in conversations.claim(
-                    connection, *name, now=now, limit=self._room(name, health.get(name), now)
-                )
-                if (made := self._plan(connection, held, held_back, acknowledged))
-            ]
-        lease_ends = time.monotonic() + LEASE_S
-        for made in plans:
-            self._submit(made, lease_ends)
+            if time.monotonic() - self._renewed > RENEW_EVERY_S:
+                self._renew(connection)
+            tried = settle(
+                connection, self._unrecorded, self._integrations, now=now, jitter=self._jitter
+            )
+            is_routed = not routes or self._route(connection, now)
+            if is_routed and may_claim:
+                helping = self._claim(connection, until)
+        self._unrecorded = []
+        self._noted = True
+        self._may_lack = self._may_lack and not is_routed
+        self._submit(helping)
+        # What was claimed and came to nothing may have left no room for the rest.
+        is_last = is_routed and not helping.came_to_nothing
+        return _Turn(*tried, is_routed=is_routed, is_last=is_last)
+
+    def _route(self, connection: Connection, now: float) -> bool:
+        """Some of what changed; whether that was all."""
+        if not self._noted:
+            groups.note_config(connection, self._config.digest)
+        looked_at = routing.route_changed(
+            connection, partial(routes_for, self._config), self._route_of, now=now
+        )
+        self._may_lack = self._may_lack or looked_at > 0
+        is_routed = looked_at < routing.BATCH
+        if is_routed and self._may_lack:
+            groups.converse(connection, self._integrations)
+        return is_routed
+
+    def _claim(self, connection: Connection, until: float) -> _Helping:
+        """What is due by then, as far as there are hands for it."""
+        health = all_health(connection)
+        claims = [
+            held
+            for name in self._integrations
+            if (limit := self._room(name, health.get(name), until)) > 0
+            for held in leases.claim(connection, *name, now=until, limit=limit)
+        ]
+        if not claims:
+            return _Helping()
+        held_back = hush(connection, self._config, now=until).is_held_back
+        acknowledged = actions.of_open(connection)
+        incidents = conversations.incidents_of(connection, [held.group_id for held in claims])
+        plans = [
+            self._plan(
+                held, with_acknowledgements(incidents[held.group_id], acknowledged), held_back
+            )
+            for held in claims
+        ]
+        groups.close(connection, [made.claim.group_id for made in plans if made.ended])
+        idle = [made for made in plans if made.notification is None]
+        now = self._now()
+        conversations.progress(
+            connection, [(made.claim, made.taken(None, now=now)) for made in idle]
+        )
+        return _Helping(
+            [made for made in plans if made.notification is not None], came_to_nothing=bool(idle)
+        )
 
     def _room(self, name: Name, health: Health | None, now: float) -> int:
         """How many conversations this integration may be given."""
@@ -150,63 +223,47 @@ class Dispatcher:
 
     def _plan(
         self,
-        connection: Connection,
         held: Claim,
-        held_back: Callable[[Incident, Route], bool],
-        acknowledged: Acknowledged,
-    ) -> Plan | None:
-        """What to tell; None where it came to nothing, which is recorded at once."""
+        incidents: Sequence[StoredIncident],
+        is_held_back: Callable[[Incident, Route], bool],
+    ) -> Plan:
         name = (held.receiver, held.integration)
-        now = self._now()
-        made = plan(
+        return plan(
             held,
-            with_acknowledgements(
-                conversations.incidents_of(connection, held.group_id), acknowledged
-            ),
+            incidents,
             route=self._route_of(held.route_id),
             integration=self._integrations[name],
             can_edit=self._sinks[name].can_edit,
             language=self._config.receivers[held.receiver].language,
-            is_held_back=held_back,
-            now=now,
+            is_held_back=is_held_back,
+            now=self._now(),
         )
-        if made.ended:
-            groups.close(connection, held.group_id)
-        if made.notification is not None:
-            return made
-        conversations.progress(connection, held, made.taken(None, now=now))
-        return None
 
-    def _submit(self, made: Plan, lease_ends: float) -> None:
-        name = (made.claim.receiver, made.claim.integration)
-        assert made.notification is not None
-        if self._workers.outstanding(name) == 0:
-            self._halted[name] = threading.Event()
-        job = Job(name, made, made.notification, self._sinks[name], lease_ends, self._halted[name])
-        self._in_flight[made.claim.conversation_id] = job
-        self._workers.submit(job)
+    def _submit(self, helping: _Helping) -> None:
+        lease_ends = time.monotonic() + LEASE_S
+        for made in helping.plans:
+            name = (made.claim.receiver, made.claim.integration)
+            assert made.notification is not None
+            if self._workers.outstanding(name) == 0:
+                self._halted[name] = threading.Event()
+            halted = self._halted[name]
+            job = Job(name, made, made.notification, self._sinks[name], lease_ends, halted)
+            self._in_flight[made.claim.conversation_id] = job
+            self._workers.submit(job)
 
-    def _record(self) -> Pass:
-        """Waits for results, and writes down those that came."""
-        self._unrecorded += self._workers.results(wait_s=self._patience())
+    def _collect(self, *, patiently: bool) -> None:
+        """Waits for results, until half of what is under way is back or a moment has passed."""
+        self._unrecorded += self._workers.results(
+            wait_s=LOOK_EVERY_S if patiently and not self._unrecorded else 0.0,
+            gather=max(1, len(self._in_flight) // 2),
+            gather_s=GATHER_S if self._in_flight and patiently else 0.0,
+        )
         self._unrecorded += [self._workers.abandon(job) for job in self._overdue()]
         for result in self._unrecorded:
             conversation = result.job.plan.claim.conversation_id
             # After a lost lease there may be a newer job of the same conversation: it stays.
             if self._in_flight.get(conversation) is result.job:
                 del self._in_flight[conversation]
-        with self._database.write() as connection:
-            if time.monotonic() - self._renewed > RENEW_EVERY_S:
-                self._renew(connection)
-            tried = settle(
-                connection,
-                self._unrecorded,
-                self._integrations,
-                now=self._now(),
-                jitter=self._jitter,
-            )
-        self._unrecorded = []
-        return Pass(*tried)
 
     def _sweep(self, now: float) -> None:
         """Deletes, now and then, some of what was over long ago."""
@@ -215,9 +272,6 @@ class Dispatcher:
         with self._database.write() as connection:
             deleted = retention.sweep(connection, before=now - self._config.retention_s)
         self._sweep_due = now + (SWEEP_AGAIN_S if deleted else SWEEP_EVERY_S)
-
-    def _patience(self) -> float:
-        return 0.0 if self._unrecorded else RENEW_EVERY_S
 
     def _overdue(self) -> Iterable[Job]:
         limit = time.monotonic() - DELIVERY_DEADLINE_S - OVERRUN_S
@@ -228,7 +282,7 @@ class Dispatcher:
         ]
 
     def _renew(self, connection: Connection) -> None:
-        conversations.renew(connection, (job.plan.claim for job in self._in_flight.values()))
+        leases.renew(connection, (job.plan.claim for job in self._in_flight.values()))
         self._renewed = time.monotonic()
         for job in self._in_flight.values():
             job.lease_ends = self._renewed + LEASE_S

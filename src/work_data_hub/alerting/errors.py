@@ -4,7 +4,6 @@ AlertingError
 ├── ConfigError            alerts.yml cannot be used: file, line and key (see strict_yaml)
 ├── StoreUnavailable       the store did not take it within its deadline; the caller keeps the alert
 ├── NotFound               the store knows nothing by this name, or several things
-├── LeaseLost              another dispatcher holds the group by now; nothing was recorded
 └── DeliveryError(reason)  the other side did not take a notification
 """
 
@@ -33,10 +32,6 @@ class StoreUnavailable(AlertingError):
 
 class NotFound(AlertingError):
     """What somebody asked for by name is not in the store, or the name fits several."""
-
-
-class LeaseLost(AlertingError):
-    """Another dispatcher took the group over; this one's result must not be recorded."""
 
 
 class Reason(StrEnum):

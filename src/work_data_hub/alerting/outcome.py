@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -12,13 +12,16 @@ from sqlalchemy import Connection
 from . import troubles
 from .alert import Alert
 from .config import Integration
-from .errors import DeliveryError, LeaseLost, Reason
+from .errors import DeliveryError, Reason
 from .logs import logger
 from .render import message
 from .sink import Receipt
-from .store import conversations, history, incidents, latency
+from .store import conversations, history, incidents, latency, leases
 from .store.alert_counts import ALERTS, bounded
+from .store.conversations import Delay, Progress
 from .store.health import Count, Health, add, all_health, set_health
+from .store.history import Tried
+from .store.leases import Claim
 from .timing import PROBE_LONGEST_S, RETRY_AFTER_LONGEST_S, wait_after_failure
 from .workers import Name, Result
 
@@ -38,7 +41,7 @@ log = logger(__name__)
 
 def settle(
     connection: Connection,
-    results: Iterable[Result],
+    results: Sequence[Result],
     integrations: Mapping[Name, Integration],
     *,
     now: float,
@@ -48,30 +51,30 @@ def settle(
 
     A result whose lease was lost changes nothing but a counter: it may have been told twice.
     """
+    if not results:
+        return 0, 0
+    held = leases.still_held(connection, [result.job.plan.claim for result in results])
     books = _Books(connection, dict(all_health(connection)), integrations, now, jitter)
-    attempted = delivered = 0
+    delivered = 0
     for result in results:
         name = result.job.name
-        try:
-            if result.receipt is not None:
-                attempted += 1
-                books.taken(result, result.receipt)
-                delivered += 1
-            elif result.error is not None:
-                attempted += 1
-                books.failed(result, result.error)
-            else:
-                conversations.release(connection, result.job.plan.claim)
-        except LeaseLost:
+        if result.job.plan.claim.conversation_id not in held:
             books.counts[Count("lease_lost", *name)] += 1
             log.warning("delivery.lease_lost", receiver=name[0], integration=name[1])
-    add(connection, bounded(connection, books.counts))
-    return attempted, delivered
+        elif result.receipt is not None:
+            books.taken(result, result.receipt)
+            delivered += 1
+        elif result.error is not None:
+            books.failed(result, result.error)
+        else:
+            books.untried.append(result.job.plan.claim)
+    books.close()
+    return sum(result.is_attempt for result in results), delivered
 
 
 @dataclass
 class _Books:
-    """The accounts of one transaction."""
+    """The accounts of one transaction; what they come to is written when they are closed."""
 
     connection: Connection
     health: dict[Name, Health]
@@ -79,11 +82,14 @@ class _Books:
     now: float
     jitter: Callable[[], float]
     counts: Counter[Count] = field(default_factory=Counter)
+    progress: list[tuple[Claim, Progress]] = field(default_factory=list)
+    delays: list[tuple[Claim, Delay]] = field(default_factory=list)
+    untried: list[Claim] = field(default_factory=list)
+    tried: list[Tried] = field(default_factory=list)
 
     def taken(self, result: Result, receipt: Receipt) -> None:
         job = result.job
-        progress = job.plan.taken(receipt, now=self.now)
-        conversations.progress(self.connection, job.plan.claim, progress)
+        self.progress.append((job.plan.claim, job.plan.taken(receipt, now=self.now)))
         self._note(result, "delivered")
         for counted, value in receipt.counts.items():
             label = json.dumps(counted, ensure_ascii=False)
@@ -121,14 +127,21 @@ class _Books:
             attempt=claim.attempts + 1,
         )
 
+    def close(self) -> None:
+        conversations.progress(self.connection, self.progress)
+        conversations.postpone(self.connection, self.delays)
+        leases.release(self.connection, self.untried)
+        history.note_attempts(self.connection, self.tried)
+        add(self.connection, bounded(self.connection, self.counts))
+
     def _try_again(self, result: Result, error: DeliveryError, since: float) -> None:
         job = result.job
         wait_s = wait_after_failure(job.plan.claim.attempts + 1, jitter=self.jitter)
         asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_LONGEST_S)
         until = self.now if error.reason.parks else self.now + max(wait_s, asked_s)
-        conversations.postpone(
-            self.connection, job.plan.claim, since=since, until=until, receipt=error.receipt
-        )
+        claim = job.plan.claim
+        known = error.receipt if error.receipt and error.receipt.values else claim.receipt
+        self.delays.append((claim, Delay(since, until, known)))
         self._note(result, "failed", error)
         if error.reason.ambiguous:
             self.counts[Count("maybe_twice", *job.name)] += 1
@@ -140,8 +153,7 @@ class _Books:
     def _give_up(self, result: Result, error: DeliveryError) -> None:
         job = result.job
         claim = job.plan.claim
-        progress = job.plan.given_up(error.receipt, now=self.now)
-        conversations.progress(self.connection, claim, progress)
+        self.progress.append((claim, job.plan.given_up(error.receipt, now=self.now)))
         self._note(result, "dead", error)
         letter_id = history.bury(
             self.connection,
@@ -184,24 +196,27 @@ class _Books:
             self._publish(troubles.failing(name, error, since=since))
 
     def _note(self, result: Result, outcome: str, error: DeliveryError | None = None) -> None:
-        history.note_attempt(
-            self.connection,
-            result.job.plan.claim.conversation_id,
-            result.job.notification,
-            outcome=outcome,
-            reason=error.reason if error else None,
-            detail=error.detail if error else None,
-            at=self.now,
-            latency_s=result.latency_s,
+        told = result.job.notification
+        self.tried.append(
+            Tried(
+                conversation_id=result.job.plan.claim.conversation_id,
+                key=told.key,
+                purpose=told.purpose.value,
+                outcome=outcome,
+                reason=error.reason.value if error else None,
+                detail=error.detail if error else None,
+                attempt=told.attempt,
+                at=self.now,
+                latency_s=result.latency_s,
+            )
         )
         label = error.reason.value if error else ""
         self.counts[Count(outcome, *result.job.name, label)] += 1
         self.counts.update(latency.counts_of(result.job.name, result.latency_s))
 
     def _publish(self, alert: Alert) -> None:
-        incidents.publish(
-            self.connection, alert, annotations=alert.annotations, url=None, now=self.now
-        )
+        ready = incidents.Ready(alert, alert.annotations, None)
+        incidents.publish(self.connection, [ready], now=self.now)
 
     def _health(self, name: Name) -> Health:
         """As stored; afresh where it is of an earlier configuration."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .config import Integration
 from .route import Route
 from .sink import Incident, Notification, Purpose, Receipt, Status
-from .store.conversations import Claim, Progress
+from .store.conversations import Progress
+from .store.leases import Claim
 from .telling import (
     Decision,
     StoredIncident,

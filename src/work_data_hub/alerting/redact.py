@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 MASK = "[redacted]"
@@ -50,21 +51,25 @@ _USERINFO = r"""
 
 @dataclass(frozen=True)
 class _Shape:
-    """anchor: a literal that any match holds, in lower case; a cheap look before the search.
-    The pattern's first group, when it has one, stays.
+    """anchors: of these literals, in lower case, any match holds one; a cheap look before the
+    search. The pattern's first group, when it has one, stays.
     """
 
-    anchor: str
+    anchors: tuple[str, ...]
     pattern: re.Pattern[str]
 
     def mask(self, text: str) -> str:
         return self.pattern.sub(rf"\1{MASK}" if self.pattern.groups else MASK, text)
 
 
-def _shape(anchor: str, pattern: str, flags: int = re.IGNORECASE) -> _Shape:
-    return _Shape(anchor, re.compile(pattern, flags))
+def _shape(anchors: str, pattern: str, flags: int = re.IGNORECASE) -> _Shape:
+    return _Shape(tuple(anchors.split()), re.compile(pattern, flags))
 
 
+_GITHUB = "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_"
+_KEYS = " ".join(
+    f"{of}{by}key" for of in ("api", "access", "private", "account") for by in ("", "_", "-")
+)
 _SHAPES = (
     _shape("-----begin", _PEM, re.S),
     _shape("xox", r"(?<!\w)xox[a-z](?:\.xox[a-z])?-[\w-]{6,400}"),
@@ -75,16 +80,17 @@ _SHAPES = (
     _shape("eyj", r"(?<![\w-])eyJ[\w-]{6,8192}+\.[\w-]{4,16384}+(?:\.[\w-]{0,8192})?", 0),
     _shape("akia", r"\bAKIA[A-Z0-9]{12,32}", 0),
     _shape("asia", r"\bASIA[A-Z0-9]{16}\b", 0),
-    _shape("gh", r"(?<!\w)(?:gh[pousr]_|github_pat_)\w{16,255}", 0),
+    _shape(_GITHUB, r"(?<!\w)(?:gh[pousr]_|github_pat_)\w{16,255}", 0),
     _shape("glpat-", r"(?<!\w)glpat-[\w-]{16,255}", 0),
     _shape("sk-", r"(?<![\w-])sk-[\w-]{20,255}", 0),
     _shape("://", _USERINFO, re.X),
-    _shape("pass", rf"(pass(?:word|wd|phrase){_IS_OR_COLON}){_VALUE}"),
+    _shape("password passwd passphrase", rf"(pass(?:word|wd|phrase){_IS_OR_COLON}){_VALUE}"),
     _shape("pwd", rf"(\bpwd\s{{0,3}}=\s{{0,3}}){_VALUE}"),
     _shape("token", rf"(token{_IS}){_VALUE}"),
     _shape("secret", rf"(secret(?:[_-]?(?:access[_-]?)?key)?{_IS}){_VALUE}"),
-    _shape("key", rf"((?:api|access|private|account)[_-]?key{_IS_OR_COLON}){_VALUE}"),
+    _shape(_KEYS, rf"((?:api|access|private|account)[_-]?key{_IS_OR_COLON}){_VALUE}"),
 )  # fmt: skip
+_ANCHORS = tuple((anchor, shape) for shape in _SHAPES for anchor in shape.anchors)
 
 
 class Redactor:
@@ -121,17 +127,41 @@ class Redactor:
             if value in text:
                 text = alone.sub(MASK, text)
         lower = text.lower()
-        for shape in _SHAPES:
-            if shape.anchor in lower:
-                text = shape.mask(text)
+        for shape in _shapes_in(lower):
+            text = shape.mask(text)
         return text
 
     def mapping(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Each value redacted; one whose name says it is a secret is gone as a whole."""
+        # Hardly any text holds anything: one look over all of them is what most alerts pay for.
+        is_clean = self._is_clean("\n".join(texts.values()))
         return {
-            name: MASK if value and _SECRET_NAME.search(name) else self.text(value)
+            name: MASK
+            if value and _is_secret_name(name)
+            else (value if is_clean else self.text(value))
             for name, value in texts.items()
         }
+
+    def _is_clean(self, text: str) -> bool:
+        """Nothing can be found in it, nor in any part of it."""
+        for value in self._anywhere:
+            if value in text:
+                return False
+        for value, _ in self._alone:
+            if value in text:
+                return False
+        return not _shapes_in(text.lower())
+
+
+def _shapes_in(lower: str) -> list[_Shape]:
+    """Those that a text may hold, in order. lower: the text in lower case."""
+    # A loop over `in` is many times faster than a search for any of them.
+    return list(dict.fromkeys([shape for anchor, shape in _ANCHORS if anchor in lower]))
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret_name(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _spellings(secret: str) -> set[str]:

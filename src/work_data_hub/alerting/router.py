@@ -113,19 +113,16 @@ class AlertRouter:
         outcomes: list[Outcome] = []
         remaining = iter(alerts)
         while batch := list(islice(remaining, PUBLISHED_AT_ONCE)):
-            ready = [(alert, self._redactor.mapping(alert.annotations)) for alert in batch]
-            now = self._now()
+            ready = [
+                incidents.Ready(
+                    alert,
+                    self._redactor.mapping(alert.annotations),
+                    alert.generator_url and self._redactor.text(alert.generator_url),
+                )
+                for alert in batch
+            ]
             with self.store.database.write() as connection:
-                outcomes += [
-                    incidents.publish(
-                        connection,
-                        alert,
-                        annotations=annotations,
-                        url=alert.generator_url and self._redactor.text(alert.generator_url),
-                        now=now,
-                    )
-                    for alert, annotations in ready
-                ]
+                outcomes += incidents.publish(connection, ready, now=self._now())
         return outcomes
 
     def resolve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,8 @@ class Database:
         self._clock = database_clock
         self._engine: Engine | None = None
         self._opening = threading.Lock()
+        # One that is open and in nobody's hands: the pool's way there and back is long.
+        self._spare: deque[Connection] = deque()
 
     @property
     def name(self) -> str:
@@ -67,8 +70,23 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that no other writer overlaps; it is on disk when this returns."""
-        with self._unavailable(), self._opened().begin() as connection:
-            yield connection
+        with self._unavailable():
+            engine = self._opened()
+            if self._is_postgres:  # there the pool looks whether the server is still there
+                with engine.begin() as connection:
+                    yield connection
+                return
+            connection = self._writer(engine)
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if self._spare:
+                connection.close()
+            else:
+                self._spare.append(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -83,9 +101,17 @@ class Database:
 
     def close(self) -> None:
         with self._opening:
+            while self._spare:
+                self._spare.pop().close()
             if self._engine is not None:
                 self._engine.dispose()
             self._engine = None
+
+    def _writer(self, engine: Engine) -> Connection:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return engine.connect()
 
     def _opened(self) -> Engine:
         if self._engine is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, Connection, select
 from ..errors import Reason
 from ..sink import Notification, Purpose
 from ..timing import moment
+from .direct import execute_many
 from .tables import conversations, dead_letters, deliveries, incidents, members
+from .upsert import as_text, insert
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,21 @@ class Attempt:
     reason: Reason | None
     detail: str | None
     attempt: int
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What is kept of an attempt, as the table has it."""
+
+    conversation_id: int
+    key: str
+    purpose: str
+    outcome: str
+    reason: str | None
+    detail: str | None
+    attempt: int
+    at: float
     latency_s: float
 
 
@@ -52,31 +69,8 @@ class DeadLetter:
         return self.receiver, self.integration
 
 
-def note_attempt(
-    connection: Connection,
-    conversation_id: int,
-    notification: Notification,
-    *,
-    outcome: str,
-    reason: Reason | None = None,
-    detail: str | None = None,
-    at: float,
-    latency_s: float,
-) -> None:
-    connection.execute(
-        deliveries.insert(),
-        {
-            "conversation_id": conversation_id,
-            "key": notification.key,
-            "purpose": notification.purpose.value,
-            "outcome": outcome,
-            "reason": reason and reason.value,
-            "detail": detail,
-            "attempt": notification.attempt,
-            "at": at,
-            "latency_s": latency_s,
-        },
-    )
+def note_attempts(connection: Connection, tried: Iterable[Tried]) -> None:
+    execute_many(connection, _TRIED, [vars(one) for one in tried])
 
 
 def bury(
@@ -181,3 +175,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return dict(value) if hasattr(value, "keys") else value
+
+
+_TRIED = as_text(insert(deliveries))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, or_, select, text, update
 
@@ -17,9 +19,11 @@ from ..sink import Incident, Status
 from ..telling import StoredIncident
 from ..timing import moment
 from .actions import of_open, with_acknowledgements
-from .direct import execute
+from .direct import execute, first_of_each
 from .tables import IS_FIRING, events, incidents, resolutions
 from .upsert import as_text, insert
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 # In place of a label, where a resolution is of one fingerprint. No label can be named so.
 _FINGERPRINT = "(fingerprint)"
@@ -34,45 +38,40 @@ class Outcome(StrEnum):
     REPEATED = "repeated"  # this event was published before
 
 
-def publish(
-    connection: Connection,
-    alert: Alert,
-    *,
-    annotations: Mapping[str, str],
-    url: str | None,
-    now: float,
-) -> Outcome:
-    """Stores what fires. annotations, url: the alert's own, fit to be stored."""
-    fingerprint = alert.fingerprint
-    if not _is_new(connection, alert.event_key, now, fingerprint):
-        return Outcome.REPEATED
-    at = now if alert.occurred_at is None else min(alert.occurred_at.timestamp(), now)
-    row = {
-        "fingerprint": fingerprint,
-        "alertname": alert.name,
-        "labels": json_text(alert.labels),
-        "annotations": json_text(annotations),
-        "generator_url": url,
-        "severity": alert.severity.value,
-        "status": Status.FIRING.value,
-        "started_at": at,
-        "received_at": now,
-        "fired_at": at,
-        "updated_at": now,
-        "resolved_at": None,
-        "event_count": 1,
-        "version": 1,
-        "changed": True,
-    }
-    if alert.occurred_at is not None:
-        over_at = _resolved_after(connection, {**alert.labels, _FINGERPRINT: fingerprint}, at)
-        if over_at is not None:
-            if not _fold_in(connection, fingerprint, at):
-                over = {"status": Status.RESOLVED.value, "resolved_at": over_at}
-                connection.execute(incidents.insert(), row | over)
-            return Outcome.ALREADY_OVER
-    ((count,),) = execute(connection, _FIRE, row).fetchall()
-    return Outcome.OPENED if count == 1 else Outcome.UPDATED
+@dataclass(frozen=True)
+class Ready:
+    """An alert with its annotations and URL as they may be stored."""
+
+    alert: Alert
+    annotations: Mapping[str, str]
+    url: str | None
+
+
+def publish(connection: Connection, ready: Sequence[Ready], *, now: float) -> list[Outcome]:
+    """Stores what fires, in order. Few questions for many alerts: a server may be far away."""
+    fingerprints = [one.alert.fingerprint for one in ready]
+    is_new = _are_new(connection, [one.alert for one in ready], fingerprints, now=now)
+    rows = [
+        _row(one, fingerprint, now=now)
+        for one, fingerprint in zip(ready, fingerprints, strict=True)
+    ]
+    over_at = _over_at(connection, ready, rows)
+    outcomes = [Outcome.REPEATED] * len(ready)
+    firing: list[int] = []
+    for at, row in enumerate(rows):
+        if not is_new[at]:
+            continue
+        if over_at[at] is None:
+            firing.append(at)
+            continue
+        _fire(connection, rows, firing, outcomes)  # what comes later is folded into what was open
+        firing = []
+        if not _fold_in(connection, row["fingerprint"], row["fired_at"]):
+            over = {"status": Status.RESOLVED.value, "resolved_at": over_at[at]}
+            connection.execute(incidents.insert(), row | over)
+        outcomes[at] = Outcome.ALREADY_OVER
+    _fire(connection, rows, firing, outcomes)
+    return outcomes
 
 
 def resolve(
@@ -88,8 +87,10 @@ def resolve(
     labels: one with an empty value is carried by what has no such label.
     at: when it was over; what fired later stays open. None: now, whatever has fired.
     """
-    if not _is_new(connection, event_key, now):
-        return 0
+    if event_key is not None:
+        (event,) = first_of_each(connection, _EVENT, [_event(event_key, now, None)])
+        if event is None:
+            return 0
     over_at = now if at is None else min(at, now)
     _note_resolution(connection, labels, labels.get(ALERTNAME, ""), over_at)
     firing = select(incidents.c.id, incidents.c.labels).where(IS_FIRING)
@@ -111,29 +112,26 @@ def resolve_one(connection: Connection, incident_id: int, *, now: float) -> None
     _close(connection, [incident_id], over_at=now, now=now)
 
 
-def json_text(value: object) -> str:
+def json_text(value: Mapping[str, Any]) -> str:
     """Compact and the same for equal maps, whatever their order."""
-    if isinstance(value, Mapping):
-        value = dict(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(dict(value))
 
 
-def stored_incident(row: Row[tuple[object, ...]]) -> StoredIncident:
+def stored_incident(row: Row[Any]) -> StoredIncident:
     """A row of the table as the rest of the router knows it."""
-    r = row._mapping
     incident = Incident(
-        fingerprint=r["fingerprint"],
-        labels=json.loads(r["labels"]),
-        annotations=json.loads(r["annotations"]),
-        severity=Severity(r["severity"]),
-        status=Status(r["status"]),
-        started_at=moment(r["started_at"]),
-        updated_at=moment(r["updated_at"]),
-        resolved_at=None if r["resolved_at"] is None else moment(r["resolved_at"]),
-        event_count=r["event_count"],
-        generator_url=r["generator_url"],
+        fingerprint=row.fingerprint,
+        labels=json.loads(row.labels),
+        annotations=json.loads(row.annotations),
+        severity=Severity(row.severity),
+        status=Status(row.status),
+        started_at=moment(row.started_at),
+        updated_at=moment(row.updated_at),
+        resolved_at=None if row.resolved_at is None else moment(row.resolved_at),
+        event_count=row.event_count,
+        generator_url=row.generator_url,
     )
-    return StoredIncident(r["id"], r["version"], incident)
+    return StoredIncident(row.id, row.version, incident)
 
 
 def listed(
@@ -164,13 +162,55 @@ def firing_labels(connection: Connection) -> Sequence[Mapping[str, str]]:
     return [json.loads(labels) for labels in connection.execute(query).scalars()]
 
 
-def _is_new(
-    connection: Connection, event_key: str | None, now: float, fingerprint: str | None = None
-) -> bool:
-    if event_key is None:
-        return True
-    event = {"key": shortened(event_key), "at": now, "fingerprint": fingerprint}
-    return bool(execute(connection, _EVENT, event).rowcount == 1)
+def _row(ready: Ready, fingerprint: str, *, now: float) -> dict[str, Any]:
+    """As the table has it, were it a new incident."""
+    alert = ready.alert
+    at = now if alert.occurred_at is None else min(alert.occurred_at.timestamp(), now)
+    return {
+        "fingerprint": fingerprint,
+        "alertname": alert.name,
+        "labels": json_text(alert.labels),
+        "annotations": json_text(ready.annotations),
+        "generator_url": ready.url,
+        "severity": alert.severity.value,
+        "status": Status.FIRING.value,
+        "started_at": at,
+        "received_at": now,
+        "fired_at": at,
+        "updated_at": now,
+        "resolved_at": None,
+        "event_count": 1,
+        "version": 1,
+        "changed": True,
+    }
+
+
+def _fire(
+    connection: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    firing: Sequence[int],
+    outcomes: list[Outcome],
+) -> None:
+    """Opens or updates the incidents of these rows, and notes what came of each."""
+    counts = first_of_each(connection, _FIRE, [rows[at] for at in firing])
+    for at, count in zip(firing, counts, strict=True):
+        outcomes[at] = Outcome.OPENED if count == (1,) else Outcome.UPDATED
+
+
+def _are_new(
+    connection: Connection, alerts: Sequence[Alert], fingerprints: Sequence[str], *, now: float
+) -> list[bool]:
+    """Which of these events were not published before; one without a key is new."""
+    keyed = [at for at, alert in enumerate(alerts) if alert.event_key is not None]
+    events = [_event(alerts[at].event_key or "", now, fingerprints[at]) for at in keyed]
+    is_new = [True] * len(alerts)
+    for at, found in zip(keyed, first_of_each(connection, _EVENT, events), strict=True):
+        is_new[at] = found is not None
+    return is_new
+
+
+def _event(key: str, now: float, fingerprint: str | None) -> dict[str, Any]:
+    return {"key": shortened(key), "at": now, "fingerprint": fingerprint}
 
 
 def _note_resolution(
@@ -196,11 +236,32 @@ def _close(connection: Connection, ids: Sequence[int], *, over_at: float, now: f
     )
 
 
-def _resolved_after(connection: Connection, labels: Mapping[str, str], at: float) -> float | None:
-    """When what fired at `at` was over: the first known resolution of these labels after it."""
-    given = {"alertname": labels[ALERTNAME], "at": at}
-    found = execute(connection, _LATER_RESOLUTIONS, given).fetchall()
-    return next((over for of, over in found if _carries(labels, json.loads(of))), None)
+def _over_at(
+    connection: Connection, ready: Sequence[Ready], rows: Sequence[Mapping[str, Any]]
+) -> list[float | None]:
+    """When what fired at a time of its own was over: at the first later resolution of its labels.
+
+    None for what is not over, and for what fires now.
+    """
+    dated = [at for at, one in enumerate(ready) if one.alert.occurred_at is not None]
+    over_at: list[float | None] = [None] * len(ready)
+    if not dated:
+        return over_at
+    names = {rows[at]["alertname"] for at in dated}
+    since = min(rows[at]["fired_at"] for at in dated)
+    known: list[tuple[Mapping[str, str], float]] = []
+    for name in names:
+        found = execute(connection, _LATER_RESOLUTIONS, {"alertname": name, "at": since})
+        known += [(json.loads(labels), resolved_at) for labels, resolved_at in found]
+    for at in dated if known else ():
+        labels = {**ready[at].alert.labels, _FINGERPRINT: rows[at]["fingerprint"]}
+        later = [
+            resolved_at
+            for of, resolved_at in known
+            if resolved_at > rows[at]["fired_at"] and _carries(labels, of)
+        ]
+        over_at[at] = min(later, default=None)
+    return over_at
 
 
 def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
@@ -228,11 +289,10 @@ def _fold_in(connection: Connection, fingerprint: str, at: float) -> bool:
     return connection.execute(counted).rowcount == 1
 
 
-_EVENT = as_text(insert(events).on_conflict_do_nothing())
+_EVENT = as_text(insert(events).on_conflict_do_nothing().returning(events.c.at))
 
 _LATER_RESOLUTIONS = text(
-    "SELECT labels, at FROM alert_resolutions"
-    " WHERE alertname IN (:alertname, '') AND at > :at ORDER BY at"
+    "SELECT labels, at FROM alert_resolutions WHERE alertname IN (:alertname, '') AND at > :at"
 )
 
 _new_resolution = insert(resolutions)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import selectors
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -76,6 +76,26 @@ def begin(connection: Connection, *, reads: bool, timeout_s: float) -> None:
         if driver.closed:
             connection.invalidate()
         raise
+
+
+def first_of_each(
+    connection: Connection, statement: str, rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...] | None]:
+    """What the statement gives for each of these rows, all sent before the first answer is read."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    found: list[tuple[Any, ...] | None] = []
+    try:
+        with driver.cursor() as cursor:
+            cursor.executemany(statement, rows, returning=True)
+            for _ in rows:
+                found.append(cursor.fetchone())
+                cursor.nextset()
+    except psycopg.Error:
+        if driver.closed:
+            connection.invalidate()
+        raise
+    return found
 
 
 def problem_of(error: BaseException) -> str:
