@@ -208,7 +208,7 @@ def test_a_file_without_an_end_is_refused() -> None:
     "text", ["[" * 1_000_000, "{a: " * 250_000, "a: 1\n" * 200_000, "- &x\n" * 150_000], ids=len
 )
 def test_a_hostile_file_of_the_largest_size_is_refused_at_once(text: str) -> None:
-    before = time.perf_counter()
+    before = time.process_time()
     with pytest.raises(ConfigError):
         parse(text, FILE)
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1

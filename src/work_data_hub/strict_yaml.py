@@ -6,6 +6,7 @@ sentence a fault: `alerts.yml:12: route.receiver: ...`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,18 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.reader import ReaderError
 
+# So much of a file is read, validated and refused within a second, whatever is in it.
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
+MAX_VALUES = 25_000
 MAX_FAULTS_TOLD = 50
+# Of numbers, dates and the like. Some take a time that grows with the square of their length.
+MAX_CHARS_OF_A_NUMBER = 100
+# Of a key, and of what is wrong with it. Either can hold what was written, a megabyte of it.
+MAX_CHARS_TOLD = 400
 
+# libyaml takes a time for these that grows with the square of their number.
+_TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 _TEXT = "tag:yaml.org,2002:str"
 
 Key = tuple[str | int, ...]
@@ -35,21 +44,32 @@ class Fault:
 
 
 class ConfigError(Exception):
-    """A configuration file cannot be used. Its text lists the faults, one a line, the first 50."""
+    """A configuration file cannot be used. Its text lists the faults, one a line.
 
-    def __init__(self, path: Path | str, faults: Sequence[Fault]) -> None:
+    faults: the first 50 of those that were found. more: how many there are beside them.
+    """
+
+    def __init__(self, path: Path | str, faults: Sequence[Fault], *, more: int = 0) -> None:
         self.path = Path(path)
-        self.faults = tuple(faults)
-        lines = [self._sentence(fault) for fault in self.faults[:MAX_FAULTS_TOLD]]
-        if len(self.faults) > MAX_FAULTS_TOLD:
-            lines.append(f"and {len(self.faults) - MAX_FAULTS_TOLD} more")
+        self.faults = tuple(faults[:MAX_FAULTS_TOLD])
+        self.more = more + len(faults) - len(self.faults)
+        lines = [self._sentence(fault) for fault in self.faults]
+        if self.more:
+            lines.append(f"and {self.more} more")
         super().__init__("\n".join(lines))
 
     def _sentence(self, fault: Fault) -> str:
         where = f"{self.path}:{fault.line}" if fault.line else str(self.path)
-        return (
-            f"{where}: {fault.key}: {fault.problem}" if fault.key else f"{where}: {fault.problem}"
-        )
+        parts = (where, _shortened(fault.key), _shortened(fault.problem))
+        return ": ".join(part for part in parts if part)
+
+
+def _shortened(text: str) -> str:
+    """Its middle left out where it is too long to be read."""
+    if len(text) <= MAX_CHARS_TOLD:
+        return text
+    half = MAX_CHARS_TOLD // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +129,9 @@ def parse(text: str, path: Path) -> Document:
     # libyaml reads a file of the largest size in a second; without it, it takes ten.
     loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader = None
+    if tag := _TAG_DIRECTIVE.search(text):
+        at = text.count("\n", 0, tag.start()) + 1
+        raise ConfigError(path, [Fault(at, "", "%TAG is not read")])
     try:
         loader = loader_type(text)
         reading = _Reading(loader, path)
@@ -142,6 +165,7 @@ class _Reading:
         self._path = path
         self.lines: dict[Key, int] = {}
         self.texts: dict[Key, str] = {}
+        self._values = 0
 
     def document(self) -> Any:
         """The data of the one document; None when there is none."""
@@ -165,6 +189,9 @@ class _Reading:
     def _value(self, event: Any, key: Key) -> Any:
         if isinstance(event, yaml.AliasEvent) or event.anchor:
             raise self._fault(event, (), "aliases and anchors are not read; write it out")
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise self._fault(event, (), f"is too large, more than {MAX_VALUES} values")
         self.lines.setdefault(key, event.start_mark.line + 1)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, key)
@@ -202,6 +229,8 @@ class _Reading:
             tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
         if tag == _TEXT:
             return event.value
+        if len(event.value) > MAX_CHARS_OF_A_NUMBER:
+            raise self._fault(event, key, "is no number, date or the like; put text in quotes")
         self.texts[key] = event.value
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
         try:
@@ -216,18 +245,20 @@ def validate(
     *,
     data: Any = None,
     written_at: Mapping[Key, Key] | None = None,
+    context: object = None,
 ) -> Model:
-    """The document as a pydantic model. Raises ConfigError with every fault, values left out.
+    """The document as a pydantic model. Raises ConfigError with its faults, values left out.
 
     data: what to validate in place of the document's own (interpolated, say), of the same shape.
     written_at: for a key that was filled in, the key it was taken from.
+    context: handed to the model's validators.
     """
     try:
-        return model.model_validate(document.data if data is None else data)
+        return model.model_validate(document.data if data is None else data, context=context)
     except ValidationError as err:
-        found = err.errors(include_input=False)
-        faults = [_fault(document, fault, written_at or {}) for fault in found]
-        raise ConfigError(document.path, faults) from None
+        found = err.errors(include_url=False, include_context=False, include_input=False)
+        told = [_fault(document, fault, written_at or {}) for fault in found[:MAX_FAULTS_TOLD]]
+        raise ConfigError(document.path, told, more=len(found) - len(told)) from None
 
 
 def _fault(document: Document, error: Any, written_at: Mapping[Key, Key]) -> Fault:

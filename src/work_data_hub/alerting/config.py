@@ -27,6 +27,7 @@ from .inhibition import InhibitRule
 from .interpolation import Interpolated, interpolate
 from .kind import SinkConfig
 from .matchers import in_order
+from .regex import Allowance
 from .route import Route
 from .route_tree import route_tree
 from .time_intervals import TimeInterval
@@ -142,7 +143,7 @@ def load(
         document = _document(path)
         return _config(document, interpolate(document, env), kinds)
     except strict_yaml.ConfigError as err:
-        raise ConfigError(err.path, err.faults) from None
+        raise ConfigError(err.path, err.faults, more=err.more) from None
 
 
 def _document(path: Path) -> Document:
@@ -174,7 +175,9 @@ def _config(document: Document, filled: Interpolated, kinds: Mapping[str, Kind])
     data = filled.data
     if isinstance(data, dict):
         data = {name: section for name, section in data.items() if name != "global"}
-    parsed = strict_yaml.validate(document, model, data=data, written_at=settings.written_at)
+    parsed = strict_yaml.validate(
+        document, model, data=data, written_at=settings.written_at, context=Allowance()
+    )
     if faults := [*wrong_names(document, parsed)]:
         raise ConfigError(document.path, faults)
     receivers = _receivers(filled.data, parsed)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from typing import Any
 
 from ..strict_yaml import Document, Fault, Key, dotted
 from .config_model import CONFIGS, FileModel, RouteModel
+
+MAX_NAMES_TOLD = 10
 
 
 def unknown_kinds(document: Document, kinds: Collection[str]) -> Iterator[Fault]:
@@ -51,6 +54,13 @@ class _Names:
         self._what = what
         self._known: set[str] = set()
 
+    @cached_property
+    def _listed(self) -> str:
+        """The names, once all are defined; a file can have thousands."""
+        first = sorted(self._known)[:MAX_NAMES_TOLD]
+        more = len(self._known) - len(first)
+        return ", ".join(first) + (f" and {more} more" if more else "") or "there is none"
+
     def define(self, name: str, key: Key) -> Iterator[Fault]:
         if name in self._known:
             yield _fault(self._document, key, f"{name!r} stands twice")
@@ -58,8 +68,7 @@ class _Names:
 
     def use(self, name: str, key: Key) -> Iterator[Fault]:
         if name not in self._known:
-            known = ", ".join(sorted(self._known)) or "there is none"
-            yield _fault(self._document, key, f"no {self._what} {name!r}; known: {known}")
+            yield _fault(self._document, key, f"no {self._what} {name!r}; known: {self._listed}")
 
 
 def _root_faults(document: Document, root: RouteModel) -> Iterator[Fault]:

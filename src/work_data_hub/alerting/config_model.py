@@ -11,13 +11,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
 )
 
 from . import time_intervals
-from .matchers import LABEL_NAME, Matcher, Op, compiled, parse
+from .matchers import LABEL_NAME, Matcher, Op, parse
+from .regex import Allowance
 from .time_intervals import Range, TimeInterval
 from .timing import seconds_of
 
@@ -51,9 +53,14 @@ def _texts(value: Any, what: str) -> list[str]:
     return value
 
 
-def _matchers(value: Any) -> tuple[Matcher, ...]:
+def _matchers(value: Any, info: ValidationInfo) -> tuple[Matcher, ...]:
     texts = _texts(value, 'matchers such as - severity="critical"')
-    return tuple(matcher for text in texts for matcher in parse(text))
+    return tuple(found for text in texts for found in parse(text, allowance=_allowance(info)))
+
+
+def _allowance(info: ValidationInfo) -> Allowance:
+    """Of the whole file, which is handed to the validation as its context."""
+    return info.context if isinstance(info.context, Allowance) else Allowance()
 
 
 def _pairs(value: Any) -> dict[str, str]:
@@ -71,12 +78,12 @@ def _equal(value: Any) -> tuple[Matcher, ...]:
     return tuple(Matcher(name, Op.EQUAL, text or "") for name, text in _pairs(value).items())
 
 
-def _regex(value: Any) -> tuple[Matcher, ...]:
+def _regex(value: Any, info: ValidationInfo) -> tuple[Matcher, ...]:
     found = []
     for name, text in _pairs(value).items():
         if text is None:
             raise ValueError(f"{name} has no regular expression")
-        compiled(text)
+        _allowance(info).check(text)
         # Anchored here and, as every matcher, once more: what `a)|(?:b` means hangs on it.
         found.append(Matcher(name, Op.REGEX, f"^(?:{text})$"))
     return tuple(found)

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..strict_yaml import Document, Fault, Key, dotted
+from ..strict_yaml import MAX_BYTES, Document, Fault, Key, dotted
 
+# A reference without its end runs to the end of the text: so that none is looked through twice.
 _REFERENCE = re.compile(
-    r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-(?P<value>[^}]*))?\}|\$\{"
+    r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)?(?::-(?P<value>[^}]*))?(?P<end>\})?"
 )
+# A variable can be as long as the system lets it, and named a hundred thousand times.
+MAX_FILLED_CHARS = MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -33,25 +36,33 @@ def interpolate(document: Document, environ: Mapping[str, str]) -> Interpolated:
     """Fills in the document's references. Faults are collected, and name no value."""
     emptied: dict[Key, tuple[str, ...]] = {}
     faults: list[Fault] = []
+    chars_left = MAX_FILLED_CHARS
 
     def leaf(text: str, key: Key) -> str:
         names: list[str] = []
+        problems: dict[str, None] = {}
 
         def fill(match: re.Match[str]) -> str:
+            nonlocal chars_left
             if match[0] == "$${":
                 return "${"
             name = match["name"]
-            if name is None:
-                faults.append(_fault(document, key, "write ${NAME} or ${NAME:-default}"))
+            if name is None or match["end"] is None:
+                problems["write ${NAME} or ${NAME:-default}"] = None
                 return ""
             names.append(name)
             value = environ.get(name) or match["value"]
             if value is None:
-                faults.append(_fault(document, key, f"the environment variable {name} is not set"))
+                problems[f"the environment variable {name} is not set"] = None
+                return ""
+            chars_left -= len(value)
+            if chars_left < 0:
+                problems[f"variables come to more than {MAX_FILLED_CHARS} characters"] = None
                 return ""
             return value
 
         filled = _REFERENCE.sub(fill, text)
+        faults.extend(_fault(document, key, problem) for problem in problems)
         if names and not filled:
             emptied[key] = tuple(names)
         return filled

@@ -13,23 +13,22 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from .regex import Allowance, compiled
+
 Labels = Mapping[str, str]
 
 # A label that can be grouped by or compared; only a matcher may name one with a colon.
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 # Go's \s, which is narrower than Python's.
-_SPACE = r"[\t\n\f\r ]*"
-_MATCHER = re.compile(
-    rf"{_SPACE}(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*){_SPACE}(?P<op>=~|=|!=|!~){_SPACE}"
-    rf"(?P<value>(?s:.*?)){_SPACE}"
+_SPACE = "\t\n\f\r "
+_NAME_AND_OP = re.compile(
+    rf"[{_SPACE}]*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)[{_SPACE}]*(?P<op>=~|=|!=|!~)"
 )
 # Go's unicode.IsSpace, again not Python's.
 _WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-# One byte, which RE2 knows in C++ and not in Go. Two backslashes before it are one for itself.
-_ONE_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
 
 
 class Op(StrEnum):
@@ -65,21 +64,6 @@ class Matcher:
         return f"{self.name}{self.op}{quoted(self.value)}"
 
 
-def compiled(pattern: str) -> Any:
-    """The RE2 expression, anchored as Alertmanager's. Raises ValueError that says what is wrong."""
-    import re2  # type: ignore[import-untyped]
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        if _ONE_BYTE.search(pattern):
-            raise ValueError(f"{pattern!r} is no regular expression: invalid escape sequence \\C")
-        return re2.compile(f"^(?:{pattern})$", options)
-    except re2.error as err:
-        why = err.args[0].decode(errors="replace") if err.args else "it cannot be read"
-        raise ValueError(f"{pattern!r} is no regular expression (RE2): {why}") from None
-
-
 def quoted(value: str) -> str:
     """The value in double quotes, as it stands in a matcher or in a group's key."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -101,44 +85,48 @@ def text_of(matchers: Iterable[Matcher]) -> str:
     return "{" + ",".join(map(str, matchers)) + "}"
 
 
-def parse(text: str) -> tuple[Matcher, ...]:
+def parse(text: str, *, allowance: Allowance | None = None) -> tuple[Matcher, ...]:
     """`{a="b", c=~"d"}`; either brace may be missing, and a comma may end it. Empty for none.
 
+    allowance: what regular expressions may come to where this is one text of many.
     Raises ValueError that names the part which is not a matcher.
     """
-    return tuple(parse_one(part) for part in _parts(text.removeprefix("{").removesuffix("}")))
+    allowed = allowance or Allowance()
+    parts = _parts(text.removeprefix("{").removesuffix("}"))
+    return tuple(parse_one(part, allowance=allowed) for part in parts)
 
 
 def _parts(text: str) -> list[str]:
     """Cut at the commas outside quotes; a backslash keeps a quote from counting as one."""
-    parts = [""]
+    parts = []
+    begins_at = 0
     in_quotes = escaped = False
-    for char in text:
+    for i, char in enumerate(text):
         if char == "," and not in_quotes:
-            parts.append("")
-            continue
-        if char == '"':
+            parts.append(text[begins_at:i])
+            begins_at = i + 1
+        elif char == '"':
             in_quotes ^= not escaped
             escaped = False
         elif char == "\\":
             escaped = not escaped
         elif char != ",":
             escaped = False
-        parts[-1] += char
-    last = parts.pop().strip(_WHITE)
+    last = text[begins_at:].strip(_WHITE)
     return [*parts, last] if last else parts
 
 
-def parse_one(text: str) -> Matcher:
+def parse_one(text: str, *, allowance: Allowance | None = None) -> Matcher:
     """`name op value`, the value in double quotes or without. Raises ValueError."""
-    match = _MATCHER.fullmatch(text)
+    match = _NAME_AND_OP.match(text)
     if match is None:
         raise ValueError(
             f'{text!r} is not a matcher; write it like severity="critical" or job=~"daily_.*"'
         )
-    matcher = Matcher(match["name"], Op(match["op"]), _unquoted(match["value"], text))
+    value = _unquoted(text[match.end() :].strip(_SPACE), text)
+    matcher = Matcher(match["name"], Op(match["op"]), value)
     if matcher.op.is_regex:
-        compiled(matcher.value)
+        (allowance or Allowance()).check(matcher.value)
     return matcher
 
 

@@ -53,7 +53,7 @@ def seconds_of(duration: str) -> float:
         return 0.0
     if not duration or match is None:
         raise ValueError(f"{duration!r} is not a duration; write it like 30s, 5m or 1h30m")
-    seconds = sum(int(count) * _UNITS_S[unit] for unit, count in match.groupdict("0").items())
+    seconds = sum(float(count) * _UNITS_S[unit] for unit, count in match.groupdict("0").items())
     if seconds > _LONGEST_S:
         raise ValueError(f"{duration!r} is longer than a duration can be: 292 years")
     return seconds
