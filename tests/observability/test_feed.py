@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,13 +153,13 @@ def test_a_job_that_keeps_succeeding_costs_the_store_one_write_a_batch(
 ) -> None:
     for minute in range(30):
         succeeded_at(instance, NOW - minute * MINUTE)
-    closed: list[datetime | None] = []
+    closed: list[datetime] = []
 
-    def resolve(labels: Mapping[str, str], *, at: datetime | None = None) -> int:
-        closed.append(at)
+    def resolve_all(resolutions: Iterable[tuple[Mapping[str, str], datetime]]) -> int:
+        closed.extend(at for _, at in resolutions)
         return 0
 
-    monkeypatch.setattr(router, "resolve", resolve)
+    monkeypatch.setattr(router, "resolve_all", resolve_all)
     advanced(instance, router)
     assert closed == [NOW - 29 * MINUTE]
 
@@ -342,7 +342,7 @@ def test_a_round_without_news_writes_nothing(
 ) -> None:
     failed_at(instance, NOW)
     advanced(instance, router)
-    for name in ("publish_all", "resolve"):
+    for name in ("publish_all", "resolve_all"):
         monkeypatch.delattr(type(router), name)
     monkeypatch.delattr(type(router.store), "set_cursor")
     assert advanced(instance, router) == FeedReport(told=0, recovered=0, held=0, behind=False)

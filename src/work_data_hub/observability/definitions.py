@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from ..alerting import AlertRouter
+    from .reconciler import Reconciler
 
 SENSOR_NAME = "alerting_sensor"
 # Dagster gives a sensor's tick 60 s; https://docs.dagster.io/guides/automate/sensors
 FEED_BUDGET_S = 20.0
+RECONCILER_BUDGET_S = 10.0
 # Dagster's daemon evaluates sensors one after another: waiting out a rate limit here makes them all
 # wait. What is not due by then is sent by the next tick.
 SEND_BUDGET_S = 15.0
@@ -42,6 +45,12 @@ def alerting_definitions(
     """
     use(config=config, store_url=store_url)
 
+    @cache
+    def reconciler() -> Reconciler:
+        from .reconciler import Reconciler
+
+        return Reconciler()
+
     @sensor(
         name=SENSOR_NAME,
         minimum_interval_seconds=interval_s,
@@ -49,12 +58,14 @@ def alerting_definitions(
         description="Tells the alert router of failed and recovered runs, and sends what is due.",
     )
     def alerting_sensor(context: SensorEvaluationContext) -> SkipReason:
-        return SkipReason(tick(context.instance, local_router(config, store_url)))
+        return SkipReason(tick(context.instance, local_router(config, store_url), reconciler()))
 
     return Definitions(sensors=[alerting_sensor])
 
 
-def tick(instance: DagsterInstance, router: AlertRouter) -> str:
+def tick(
+    instance: DagsterInstance, router: AlertRouter, reconciler: Reconciler | None = None
+) -> str:
     """One round of the feed, then one of the dispatcher, in a sentence.
 
     The dispatcher has its turn even when the feed raises: what is stored already must not wait for
@@ -65,7 +76,10 @@ def tick(instance: DagsterInstance, router: AlertRouter) -> str:
     from .feed import advance
 
     try:
-        report = advance(instance, router, now=datetime.now(UTC), deadline=Deadline(FEED_BUDGET_S))
+        now = datetime.now(UTC)
+        report = advance(instance, router, now=now, deadline=Deadline(FEED_BUDGET_S))
+        if reconciler is not None and reconciler.is_due(now):
+            reconciler.turn(instance, router, now=now, deadline=Deadline(RECONCILER_BUDGET_S))
         if ping_routes(router.config):
             router.publish(beat())
     finally:

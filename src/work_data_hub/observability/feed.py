@@ -7,16 +7,13 @@ what it reads twice is one event there, by the event's key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from . import events
+from .announcer import Announcer
 from .dagster_api import run_log
 from .position import Position
-from .retries import Verdict, verdict
-from .run import Change, Ending, Run, StatusChange
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -66,21 +63,21 @@ def advance(
     is_there = newest_id == position.event_id and position.to_text() == stored
     if is_there and not (position.held and reviews_held):
         return FeedReport(0, 0, len(position.held), behind=False)
-    round_ = _Round(instance, router, now)
+    announcer = Announcer(instance, router, now)
     # Those above the position, after going back, come with the log.
     held = [event_id for event_id in position.held if event_id <= position.event_id]
     changes = run_log.failures_by_id(instance, held)
     while True:
         fresh, behind = run_log.changes_after(instance, position.event_id, limit=batch)
-        round_.tell([*changes, *fresh])
+        announcer.tell([*changes, *fresh])
         if fresh:
             position = Position(fresh[-1].event_id, fresh[-1].at)
-        position = position.holding(round_.held)
+        position = position.holding(announcer.held)
         if position.to_text() != stored:
             stored = position.to_text()
             router.store.set_cursor(cursor, stored)
         if not behind or deadline.remaining_s <= 0:
-            return FeedReport(round_.told, round_.recovered, len(round_.held), behind)
+            return FeedReport(announcer.told, announcer.recovered, len(announcer.held), behind)
         changes = []
 
 
@@ -108,67 +105,3 @@ def _position(
 
 def _position_at(instance: DagsterInstance, moment: datetime) -> Position:
     return Position(run_log.newest_event_id_before(instance, moment), moment)
-
-
-@dataclass
-class _Round:
-    """The telling of one round, and its counts. held: ids of the failures held back."""
-
-    instance: DagsterInstance
-    router: AlertRouter
-    now: datetime
-    told: int = 0
-    recovered: int = 0
-    held: tuple[int, ...] = ()
-
-    def tell(self, changes: Sequence[StatusChange]) -> None:
-        """Tell what failed and what recovered; hold what Dagster will retry.
-
-        The router goes by the events' times: a failure before a success ends closed, in whatever
-        order it is told of them, and also when it is told of a held failure hours later.
-        """
-        runs = run_log.runs_by_id(self.instance, (change.run_id for change in changes))
-        retries = run_log.runs_by_id(
-            self.instance, (run.retry_run_id for run in runs.values() if run.retry_run_id)
-        )
-        known = [(change, runs[change.run_id]) for change in changes if change.run_id in runs]
-        known = [(change, run) for change, run in known if not run.is_silent]
-        failed, succeeded = [], []
-        for change, run in _without_repeated_successes(known):
-            if change.change is Change.SUCCEEDED:
-                succeeded.append((change, run))
-                continue
-            match self._verdict(change, run, retries.get(run.retry_run_id)):
-                case Verdict.TELL:
-                    failed.append(events.run_failed(run, change, self._ending(change)))
-                case Verdict.HOLD:
-                    self.held += (change.event_id,)
-        if failed:
-            self.router.publish_all(failed)
-        self.told += len(failed)
-        for change, run in succeeded:
-            self.recovered += self.router.resolve(events.run_recovered(run), at=change.at)
-
-    def _verdict(self, change: StatusChange, run: Run, retry: Run | None) -> Verdict:
-        enabled = run_log.retries_enabled(self.instance)
-        return verdict(run, retry, failed_at=change.at, now=self.now, retries_enabled=enabled)
-
-    def _ending(self, change: StatusChange) -> Ending:
-        if change.step is not None:
-            return Ending(change.step, "")
-        return run_log.ending(self.instance, change.run_id)
-
-
-def _without_repeated_successes(
-    changes: Sequence[tuple[StatusChange, Run]],
-) -> Iterator[tuple[StatusChange, Run]]:
-    """By event time, and without each success that follows another one of the same work."""
-    sound: set[tuple[str, str, str]] = set()
-    for change, run in sorted(changes, key=lambda pair: (pair[0].at, pair[0].event_id)):
-        if change.change is Change.FAILED:
-            sound.discard(run.work)
-        elif run.work in sound:
-            continue
-        else:
-            sound.add(run.work)
-        yield change, run

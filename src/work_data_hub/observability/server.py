@@ -21,6 +21,7 @@ from ..alerting.workers import DELIVERY_DEADLINE_S, OVERRUN_S
 from . import feed
 from .http_endpoint import Verdict, answering
 from .live_router import LiveRouter
+from .reconciler import Reconciler
 from .rounds import Condition, Round, Rounds
 from .self_metrics import LiveStoreCollector, RoundsCollector
 from .watch import Limits, Watch
@@ -67,6 +68,7 @@ class Service:
         self._instance = instance
         self._live = live
         self._intervals = intervals
+        self._reconciler = Reconciler()
         self._held_due = 0.0
         self._passed_at = 0.0
         self._passed_with: object = None
@@ -76,6 +78,7 @@ class Service:
     def _rounds(self) -> Iterator[Round]:
         yield Round("feed", self._feed, self._intervals.feed_s)
         yield Round("dispatch", self._dispatch, LOOK_EVERY_S)
+        yield Round("reconcile", self._reconcile, self._intervals.reconcile_s)
         yield Round("watch", self._watch_all, self._intervals.watch_s)
 
     def _feed(self) -> float | None:
@@ -94,6 +97,17 @@ class Service:
             self.rounds.wake("dispatch")
             log.info("feed.told", failures=report.told, incidents_closed=report.recovered)
         return 0.0 if report.behind else None
+
+    def _reconcile(self) -> float | None:
+        done = self._reconciler.turn(
+            self._instance,
+            self._live.router,
+            now=utc_now(),
+            deadline=Deadline(FEED_BUDGET_S),
+        )
+        if done.missing or done.recovered:
+            self.rounds.wake("dispatch")
+        return 0.0 if done.behind else None
 
     def _dispatch(self) -> float | None:
         """One pass where something is due; the seconds until something may be."""

@@ -24,7 +24,7 @@ from dagster._core.definitions.events import HookExecutionResult
 from dagster._core.errors import DagsterInvalidPropertyError
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from ..run import Change, Ending, Raised, Run, StatusChange, StepFailure
 from .origin import location_of
@@ -55,6 +55,14 @@ _NEWEST_OF_EACH = select(
         for change, event_type in _EVENT_TYPES.items()
     )
 )
+
+
+_IDS_AFTER = select(_LOG.id, _LOG.timestamp).where(
+    _LOG.dagster_event_type.in_([event_type.value for event_type in _EVENT_TYPES.values()]),
+    _LOG.id > bindparam("after"),
+)
+# Of a storage that is no SQL.
+_PAGE = 1_000
 
 
 def storage_id(instance: DagsterInstance) -> str:
@@ -126,13 +134,41 @@ def changes_after(
 
 def failures_by_id(instance: DagsterInstance, event_ids: Iterable[int]) -> list[StatusChange]:
     """These failures, in the order of their ids; one whose run was deleted is not among them."""
+    return _by_id(instance, Change.FAILED, sorted(event_ids))
+
+
+def changes_by_id(instance: DagsterInstance, event_ids: Iterable[int]) -> list[StatusChange]:
+    """These failures and successes, in the order of their ids, without those of deleted runs."""
     ids = sorted(event_ids)
+    found = [found for change in _EVENT_TYPES for found in _by_id(instance, change, ids)]
+    return sorted(found, key=lambda change: change.event_id)
+
+
+def _by_id(instance: DagsterInstance, change: Change, ids: Sequence[int]) -> list[StatusChange]:
     if not ids:
         return []
     page = instance.fetch_run_status_changes(
-        _filter(DagsterEventType.RUN_FAILURE, storage_ids=ids), limit=len(ids), ascending=True
+        _filter(_EVENT_TYPES[change], storage_ids=ids), limit=len(ids), ascending=True
     ).records
-    return [_status_change(Change.FAILED, record) for record in page]
+    return [_status_change(change, record) for record in page]
+
+
+def change_ids_after(instance: DagsterInstance, event_id: int) -> Mapping[int, datetime]:
+    """Every failure and success above `event_id`: its id, and when it happened.
+
+    The events themselves are not read where the storage is SQL, as Dagster's own all are.
+    """
+    storage = instance.event_log_storage
+    if isinstance(storage, SqlEventLogStorage):
+        with storage.index_connection() as connection:
+            found = connection.execute(_IDS_AFTER, {"after": event_id}).all()
+        return {id_: at.replace(tzinfo=UTC) for id_, at in found}
+    changes, more = changes_after(instance, event_id, limit=_PAGE)
+    listed = {change.event_id: change.at for change in changes}
+    while more:
+        changes, more = changes_after(instance, changes[-1].event_id, limit=_PAGE)
+        listed |= {change.event_id: change.at for change in changes}
+    return listed
 
 
 def runs_by_id(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, Run]:
@@ -181,6 +217,46 @@ _ENDING_EVENTS = {
     DagsterEventType.ENGINE_EVENT,
     DagsterEventType.RUN_FAILURE,
 }
+
+
+def failed_steps(
+    instance: DagsterInstance, run_id: str, *, hook: str
+) -> list[tuple[StepFailure, datetime]]:
+    """The steps of a run that failed and on which a hook of this name was called, and when.
+
+    Dagster writes an event for every call of a hook, whatever came of it; the hook's name stands in
+    its message only.
+    """
+    failed: list[tuple[StepFailure, datetime]] = []
+    hooked: set[str] = set()
+    for record in instance.get_records_for_run(run_id, of_type=_HOOK_EVENTS).records:
+        entry = record.event_log_entry
+        event = entry.get_dagster_event()
+        if event.is_step_failure:
+            failed.append((_step_failure(event), datetime.fromtimestamp(entry.timestamp, UTC)))
+        elif f'"{hook}"' in (event.message or ""):
+            hooked.add(event.step_key or "")
+    return [(failure, at) for failure, at in failed if failure.step in hooked]
+
+
+_HOOK_EVENTS = {
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.HOOK_COMPLETED,
+    DagsterEventType.HOOK_SKIPPED,
+    DagsterEventType.HOOK_ERRORED,
+}
+
+
+def succeeded_steps(instance: DagsterInstance, run_id: str) -> list[tuple[str, datetime]]:
+    """The steps of a run that succeeded, and when."""
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_SUCCESS).records
+    return [
+        (
+            record.event_log_entry.step_key or "",
+            datetime.fromtimestamp(record.event_log_entry.timestamp, UTC),
+        )
+        for record in records
+    ]
 
 
 def step_hook(
