@@ -37,7 +37,7 @@ MAX_RETRY_AFTER_S = 86_400.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side said: status, headers by lower-case name, the body's first 64 KiB."""
+    """What the other side said: status, headers by lower-case name, the begin of the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -83,10 +83,17 @@ class HttpSession:
         weakref.finalize(self, _close, self._idle)
 
     def post(
-        self, url: str, body: bytes, *, headers: Mapping[str, str], deadline: Deadline
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Send `body`, give the answer whatever its status, but for a redirect.
 
+        max_bytes: of the answer's body; what is beyond is not read.
         Raises DeliveryError: UNAVAILABLE when nothing was sent, TIMEOUT or DROPPED when it may
         have been taken, MISCONFIGURED for a redirect or an address that is none. The error names
         neither the address nor a header.
@@ -97,7 +104,7 @@ class HttpSession:
             connection = self._connection(address)
             connection.deadline = deadline
             connection.sent = False
-            answer = _exchange(connection, address, body, headers)
+            answer = _exchange(connection, address, body, headers, max_bytes)
         except (OSError, http.client.HTTPException) as err:
             sent = connection is not None and connection.sent
             failure = _failure(err, sent=sent, late=deadline.remaining_s <= 0)
@@ -155,7 +162,11 @@ def _close(idle: _Idle) -> None:
 
 
 def _exchange(
-    connection: DeadlineConnection, address: WebAddress, body: bytes, headers: Mapping[str, str]
+    connection: DeadlineConnection,
+    address: WebAddress,
+    body: bytes,
+    headers: Mapping[str, str],
+    max_bytes: int,
 ) -> Answer:
     said = {"User-Agent": USER_AGENT, **headers}
     if address.authorization is not None:
@@ -163,14 +174,14 @@ def _exchange(
     connection.request("POST", address.target, body, said)
     with connection.getresponse() as response:
         content = bytearray()
-        while len(content) < MAX_ANSWER_BYTES and (piece := response.read(8_192)):
+        while len(content) < max_bytes and (piece := response.read(8_192)):
             content += piece
-        if response.length and len(content) < MAX_ANSWER_BYTES:
+        if response.length and len(content) < max_bytes:
             raise http.client.IncompleteRead(b"", response.length)
         if not response.isclosed():  # there is more of it
             connection.close()
         names = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, names, bytes(content[:MAX_ANSWER_BYTES]))
+        return Answer(response.status, names, bytes(content[:max_bytes]))
 
 
 def _failure(err: Exception, *, sent: bool, late: bool) -> DeliveryError:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..alerting.metric_families import counter, described, gauge
@@ -154,18 +155,44 @@ class SourceCollector:
 
     def describe(self) -> Iterator[Metric]:
         """The families without samples: registering asks no source."""
-        for reader in self._readers:
-            yield from described(reader.source.metrics(reader.source.nothing))
-        yield from described(_own(self._readers, up={}))
+        families = [r.source.metrics(r.source.nothing) for r in self._readers]
+        yield from described(merged([*chain(*families), *_own(self._readers, up={})]))
 
     def collect(self) -> Iterator[Metric]:
         asked = [(reader, reader.ask()) for reader in self._readers]
         up: dict[str, float] = {}
+        families: list[Metric] = []
         for reader, attempt in asked:
             answer = reader.answer(attempt)
             up[reader.source.name] = float(answer is not None)
-            yield from answer.families if answer is not None else ()
-        yield from _own(self._readers, up=up)
+            families += answer.families if answer is not None else ()
+        yield from merged([*families, *_own(self._readers, up=up)])
+
+
+def overflowed(names: Mapping[str, int]) -> Metric:
+    """How many names are under `other` for their number, by metric; several sources have it."""
+    return gauge(
+        "wdh_scrape_overflowed",
+        "Names beyond the bound, which are under 'other' now.",
+        {(metric,): float(count) for metric, count in names.items()},
+        ["metric"],
+    )
+
+
+def merged(families: Iterable[Metric]) -> list[Metric]:
+    """Families of one name as one; Prometheus refuses a name that comes twice."""
+    from prometheus_client import Metric as Family
+
+    found: dict[str, Metric] = {}
+    for family in families:
+        before = found.get(family.name)
+        if before is None:
+            found[family.name] = family
+            continue
+        both = Family(family.name, family.documentation, family.type)
+        both.samples = [*before.samples, *family.samples]
+        found[family.name] = both
+    return list(found.values())
 
 
 def _own(readers: Sequence[SourceReader[Any]], *, up: Mapping[str, float]) -> Iterator[Metric]:
