@@ -46,6 +46,13 @@ def alerts_config(environ: Mapping[str, str] | None = None) -> Path:
     return Path(env.get("WDH_ALERTS_CONFIG") or "alerts.yml").expanduser().absolute()
 
 
+def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:
+    """The alert's page under WDH_RUNBOOK_URL, where docs/runbooks is served; empty when not set."""
+    env = os.environ if environ is None else environ
+    base = (env.get("WDH_RUNBOOK_URL") or "").rstrip("/")
+    return f"{base}/{alertname}.md" if base else ""
+
+
 def with_psycopg3(url: str) -> str:
     """`postgresql://` names psycopg 3 here; a URL that names its driver stays as it is."""
     for plain in ("postgresql://", "postgres://"):

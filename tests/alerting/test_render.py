@@ -54,6 +54,16 @@ def test_what_to_do_comes_before_the_error_and_the_log() -> None:
     assert "connection refused" in incident.sections[1].text
 
 
+def test_what_changed_stands_between_the_error_and_the_log_and_only_while_it_fires() -> None:
+    changes = {"changes": "image: 1.4 → 1.5", "changes_zh": "image：1.4 → 1.5"}
+    told = sample_notification(Purpose.OPEN, sample_incident(annotations=changes), language="zh")
+    titles = [section.title for section in message(told).first.sections]
+    assert titles == ["处理办法", "错误", "与上次成功相比的变化", "日志末尾"]
+    assert message(told).first.sections[2].text == "image：1.4 → 1.5"
+    over = message(resolved(told)).first.sections
+    assert [section.title for section in over] == ["错误"]
+
+
 def test_no_english_word_of_ours_is_left_in_chinese() -> None:
     group = [sample_incident(), sample_incident(labels={"partition": "2024-11"})]
     notice = replace(

@@ -162,7 +162,7 @@ EVIL = st.text(
 )
 LONG = st.builds(lambda text, n: text * n, EVIL, st.sampled_from([1, 1, 50, 2_000]))
 NAMES = st.sampled_from(
-    ["summary", "error", "log_excerpt", "next_step", "owner", "run_id", "run_url", "x", "files"]
+    ["summary", "error", "changes", "log_excerpt", "next_step", "owner", "run_id", "run_url", "x"]
 )
 
 
@@ -212,7 +212,16 @@ def test_a_fitted_text_is_within_its_limit_and_never_ends_inside_an_entity(
 @pytest.mark.parametrize("text", ["&" * 60_000, "中" * 60_000, "😀" * 60_000, "a\n" * 30_000])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_60_kb_in_every_text_still_fit(text: str, language: str) -> None:
-    names = ["summary", "error", "log_excerpt", "next_step", "owner", "files", "run_id", "backfill"]
+    names = [
+        "summary",
+        "error",
+        "changes",
+        "log_excerpt",
+        "next_step",
+        "owner",
+        "run_id",
+        "backfill",
+    ]
     names += [f"{n}{'x' * 100}" for n in range(20)]
     incident = sample_incident(annotations=dict.fromkeys(names, text), labels={"partition": text})
     payload = told(incident, *[incident] * 30, language=language)

@@ -108,6 +108,13 @@ def test_the_message_leads_to_the_run_and_to_what_started_it(
     assert alert.annotations["attempt"] == "2"
 
 
+def test_the_runbook_is_linked_where_its_address_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "runbook_url" not in events.run_failed(a_run(), a_failure(), IN_LOAD).annotations
+    monkeypatch.setenv("WDH_RUNBOOK_URL", "https://wiki.example.com/runbooks/")
+    notes = events.step_failed(a_run(), LOAD, at=FAILED_AT).annotations
+    assert notes["runbook_url"] == "https://wiki.example.com/runbooks/StepFailed.md"
+
+
 def test_an_empty_address_means_the_default_one() -> None:
     assert events.run_url("8a1f", {"WDH_DAGSTER_URL": ""}) == "http://127.0.0.1:3000/runs/8a1f"
 

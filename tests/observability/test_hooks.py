@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def stubborn() -> None:
 @job(hooks=HOOKS, executor_def=in_process_executor)
 def hooked() -> None:
     sometimes()
+
+
+@op
+def loud_and_broken() -> None:
+    sys.stderr.write("row 7 was the last one\n")
+    sys.stderr.flush()
+    raise ValueError("row 8 has no plan")
+
+
+@job(hooks=HOOKS, executor_def=in_process_executor)
+def loud() -> None:
+    loud_and_broken()
 
 
 @job(hooks=HOOKS, executor_def=in_process_executor)
@@ -154,3 +167,34 @@ def test_the_hooks_decorate_a_job(instance: DagsterInstance, store: AlertRouter)
 
     decorated.execute_in_process(instance=instance, raise_on_error=False)
     assert [incident.labels["job"] for incident in firing(store)] == ["decorated"]
+
+
+def test_a_failed_step_says_who_owns_its_asset(
+    instance: DagsterInstance, store: AlertRouter
+) -> None:
+    @asset(owners=["team:prices", "anna@example.com"])
+    def prices() -> None:
+        raise ValueError("no prices")
+
+    @asset(tags={"owner": "ben"})
+    def yields() -> None:
+        raise ValueError("no yields")
+
+    defs = Definitions(
+        assets=[prices, yields],
+        jobs=[define_asset_job("asset_job", hooks=HOOKS)],
+        executor=in_process_executor,
+    )
+    resolved = defs.resolve_job_def("asset_job")
+    resolved.execute_in_process(instance=instance, raise_on_error=False)
+    owners = {
+        i.labels["step"]: (i.labels.get("owner"), i.labels.get("team")) for i in firing(store)
+    }
+    assert owners == {"prices": ("anna@example.com", "prices"), "yields": ("ben", None)}
+
+
+def test_a_failed_step_tells_its_last_words(stored_instance: DagsterInstance) -> None:
+    """Its stderr is a file only where Dagster captures to one, as `stored_instance` does."""
+    run(stored_instance, loud, tags={"dagster/max_retries": "0"})
+    (incident,) = firing(local_router())
+    assert incident.annotations["log_excerpt"].splitlines()[-1] == "row 7 was the last one"

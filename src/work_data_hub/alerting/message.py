@@ -19,12 +19,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled text. code: line breaks and spaces matter. keep_end: cut away the beginning."""
+    """A titled text. code: line breaks and spaces matter. keep_end: cut away the beginning.
+
+    brief: a few lines as a rule; where room is short it gets the least.
+    """
 
     title: str
     text: str
     code: bool = False
     keep_end: bool = False
+    brief: bool = False
 
 
 @dataclass(frozen=True)

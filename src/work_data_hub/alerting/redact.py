@@ -137,7 +137,7 @@ class Redactor:
         is_clean = self._is_clean("\n".join(texts.values()))
         return {
             name: MASK
-            if value and _is_secret_name(name)
+            if value and is_secret_name(name)
             else (value if is_clean else self.text(value))
             for name, value in texts.items()
         }
@@ -160,7 +160,8 @@ def _shapes_in(lower: str) -> list[_Shape]:
 
 
 @lru_cache(maxsize=1_000)
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """What stands under this name in a mapping is a secret: `db.password`, `api_key`."""
     return _SECRET_NAME.search(name) is not None
 
 

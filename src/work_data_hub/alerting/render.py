@@ -42,7 +42,7 @@ _FIELDS = (
     *("attempt", "backfill", "assets", "found_by", "location", "run_id", "root_run_id"),
 )
 # Annotations that may come in several languages.
-_SPOKEN = ("summary", "next_step")
+_SPOKEN = ("summary", "next_step", "changes")
 # Annotations with a place of their own.
 _PLACED = frozenset(
     {
@@ -99,12 +99,16 @@ def silence_command(incident: Incident) -> str:
 
 
 def incident_text(incident: Incident, words: Words) -> IncidentText:
-    """One incident in words. What is over needs no next step and no log."""
+    """One incident in words. What is over needs no next step, no changes and no log."""
     notes = incident.annotations
     sections = [Section(words.error, plain(notes.get("error", "")), code=True)]
     if incident.status is Status.FIRING:
-        log = Section(words.log, plain(notes.get("log_excerpt", "")), code=True, keep_end=True)
-        sections = [Section(words.next_step, _spoken(notes, "next_step", words)), *sections, log]
+        sections = [
+            Section(words.next_step, _spoken(notes, "next_step", words)),
+            *sections,
+            Section(words.changes, _spoken(notes, "changes", words), code=True, brief=True),
+            Section(words.log, plain(notes.get("log_excerpt", "")), code=True, keep_end=True),
+        ]
     return IncidentText(
         summary=_spoken(notes, "summary", words),
         fields=tuple(_fields(incident, words)),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .. import locations
 from .alert import ALERTNAME, SEVERITY, Alert, Severity
 from .errors import DeliveryError
 
@@ -40,7 +41,10 @@ def dead_letter(
         DEAD_LETTER,
         name,
         Severity.CRITICAL,
-        f"A notification to {name[1]} of receiver {name[0]} was given up: {error.detail}",
+        (
+            f"A notification to {name[1]} of receiver {name[0]} was given up: {error.detail}",
+            f"发给接收者 {name[0]} 的 {name[1]} 的一条通知已放弃：{error.detail}",
+        ),
         {
             "error": str(error),
             "undelivered": said,
@@ -57,8 +61,12 @@ def parked(name: Name, error: DeliveryError) -> Alert:
         SINK_PARKED,
         name,
         Severity.CRITICAL,
-        f"{name[1]} of receiver {name[0]} refuses our credentials; nothing is sent to it until"
-        " they change. What it has to tell is kept.",
+        (
+            f"{name[1]} of receiver {name[0]} refuses our credentials; nothing is sent to it until"
+            " they change. What it has to tell is kept.",
+            f"接收者 {name[0]} 的 {name[1]} 拒绝我们的凭据；凭据更换之前不再发送，"
+            "待发的通知都保留着。",
+        ),
         {"error": str(error)},
     )
 
@@ -69,8 +77,11 @@ def failing(name: Name, error: DeliveryError, *, since: float) -> Alert:
         SINK_FAILING,
         name,
         Severity.WARNING,
-        f"{name[1]} of receiver {name[0]} takes nothing; it is tried again and again,"
-        " and nothing is lost meanwhile.",
+        (
+            f"{name[1]} of receiver {name[0]} takes nothing; it is tried again and again,"
+            " and nothing is lost meanwhile.",
+            f"接收者 {name[0]} 的 {name[1]} 收不到通知；会一直重试，其间不会丢失。",
+        ),
         {"error": str(error)},
         event_key=f"sink_failing:{name[0]}:{name[1]}:{since}",
     )
@@ -80,10 +91,14 @@ def _alert(
     alertname: str,
     name: Name,
     severity: Severity,
-    summary: str,
+    summary: tuple[str, str],
     annotations: Mapping[str, str],
     *,
     event_key: str | None = None,
 ) -> Alert:
+    """summary: in English and in Chinese."""
     labels = labels_of(alertname, name) | {SEVERITY: severity.value}
-    return Alert(labels, {"summary": summary, **annotations}, event_key=event_key)
+    texts = {"summary": summary[0], "summary_zh": summary[1], **annotations}
+    if page := locations.runbook_url(alertname):
+        texts["runbook_url"] = page
+    return Alert(labels, texts, event_key=event_key)

@@ -13,7 +13,8 @@ from .sink import NoticeCause
 class Words:
     """One language. `{}` takes the value; names of labels and annotations map to what is shown.
 
-    code: an annotation `summary_<code>` is shown in place of `summary`; so for `next_step`.
+    code: an annotation `summary_<code>` is shown in place of `summary`; so for `next_step` and
+    `changes`.
     """
 
     code: str
@@ -28,6 +29,14 @@ class Words:
     colon: str
     error: str
     log: str
+    changes: str
+    changed_since: str
+    nothing_changed: str
+    never_succeeded: str
+    definition_changed: str
+    changed: str
+    absent: str
+    tag: str
     next_step: str
     others: str
     more: str
@@ -111,6 +120,14 @@ EN = Words(
     colon=": ",
     error="Error",
     log="End of the log",
+    changes="Changed since the last success",
+    changed_since="Compared with the success of {}:",
+    nothing_changed="Code, run config and tags are those of the success of {}.",
+    never_succeeded="No earlier success of this job and partition is known.",
+    definition_changed="job definition: changed",
+    changed="changed",
+    absent="(none)",
+    tag="tag",
     next_step="What to do",
     others="Also in this group",
     more="and {} more",
@@ -194,6 +211,14 @@ ZH = Words(
     colon="：",
     error="错误",
     log="日志末尾",
+    changes="与上次成功相比的变化",
+    changed_since="与 {} 的成功运行相比：",
+    nothing_changed="代码、运行配置和标签与 {} 的成功运行相同。",
+    never_succeeded="该作业和分区此前没有成功记录。",
+    definition_changed="作业定义：已改变",
+    changed="已改变",
+    absent="（无）",
+    tag="标签",
     next_step="处理办法",
     others="同组其他告警",
     more="另有 {} 个",

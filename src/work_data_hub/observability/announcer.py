@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from . import events
+from . import events, successes
 from .dagster_api import run_log
+from .evidence import Evidence
 from .retries import Verdict, verdict
 from .run import Change, Ending, Run, StatusChange
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from ..alerting import AlertRouter
+    from ..alerting import Alert, AlertRouter
 
 Known = tuple[StatusChange, Run]
 
@@ -37,6 +38,9 @@ class Announcer:
     held: tuple[int, ...] = ()
     failed: list[Known] = field(default_factory=list)
     succeeded: list[Known] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._evidence = Evidence(self.instance, redact=self.router.redact)
 
     def tell(self, changes: Sequence[StatusChange]) -> None:
         """Tell what failed and what recovered; hold what Dagster will retry.
@@ -62,6 +66,7 @@ class Announcer:
                     self.held += (change.event_id,)
         if self.failed:
             self._publish()
+        successes.tell(self.router, known)
         if self.succeeded:
             self.recovered += self.router.resolve_all(
                 (events.run_recovered(run), change.at) for change, run in self.succeeded
@@ -70,11 +75,16 @@ class Announcer:
     def _publish(self) -> None:
         from ..alerting.store.incidents import Outcome
 
-        outcomes = self.router.publish_all(
-            events.run_failed(run, change, self._ending(change)) for change, run in self.failed
-        )
+        outcomes = self.router.publish_all(self._alert(run, change) for change, run in self.failed)
         self.told += len(outcomes)
         self.new += sum(outcome is not Outcome.REPEATED for outcome in outcomes)
+
+    def _alert(self, run: Run, change: StatusChange) -> Alert:
+        ending = self._ending(change)
+        step = ending.step.step if ending.step is not None else ""
+        ownership = self._evidence.ownership(run, step)
+        evidence = self._evidence.annotations(run, step)
+        return events.run_failed(run, change, ending, ownership=ownership, evidence=evidence)
 
     def _verdict(self, change: StatusChange, run: Run, retry: Run | None) -> Verdict:
         enabled = run_log.retries_enabled(self.instance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from dagster import (
     sensor,
 )
 
+from . import successes
 from .local_router import local_router, use
 
 if TYPE_CHECKING:
@@ -33,7 +35,11 @@ SEND_BUDGET_S = 15.0
 
 
 def alerting_definitions(
-    config: str | Path | None = None, *, store_url: str | None = None, interval_s: int = 30
+    config: str | Path | None = None,
+    *,
+    store_url: str | None = None,
+    interval_s: int = 30,
+    tell_successes: Iterable[str] = (),
 ) -> Definitions:
     """One sensor that watches every run of the instance and sends what is due.
 
@@ -41,9 +47,12 @@ def alerting_definitions(
     WDH_ALERTS_CONFIG, else ./alerts.yml; with no such file the log, and Slack when
     SLACK_WEBHOOK_URL or SLACK_BOT_TOKEN and SLACK_CHANNEL are set. store_url: else WDH_ALERTS_URL,
     else a SQLite file in the state directory. Both are read at the first tick.
+    tell_successes: jobs of which each success is told too, as RunSucceeded, beside those that
+    WDH_TELL_SUCCESSES names; where `wdh serve` runs, set that variable there.
     The sensor is on from the start: an alert that waits for somebody to switch it on is none.
     """
     use(config=config, store_url=store_url)
+    successes.ask_for(tell_successes)
 
     @cache
     def reconciler() -> Reconciler:

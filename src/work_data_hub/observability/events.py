@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from .. import locations
 from ..alerting.alert import ALERTNAME, SEVERITY, Alert, Severity
-from .run import Ending, Raised, Run, StatusChange, StepFailure
+from .run import Ending, Ownership, Raised, Run, StatusChange, StepFailure
 
 RUN_FAILED = "RunFailed"
+RUN_SUCCEEDED = "RunSucceeded"
 STEP_FAILED = "StepFailed"
 STEP_SUCCEEDED = "StepSucceeded"
 
@@ -22,11 +24,19 @@ MAX_FRAMES_CHARS = 1_500
 MAX_ASSETS = 10
 
 
-def run_failed(run: Run, change: StatusChange, ending: Ending) -> Alert:
+def run_failed(
+    run: Run,
+    change: StatusChange,
+    ending: Ending,
+    *,
+    ownership: Ownership | None = None,
+    evidence: Mapping[str, str] | None = None,
+) -> Alert:
     """A run whose last attempt failed.
 
     It says what the step raised, else what Dagster's engine said last (a worker that died), else
     what ended the run, else Dagster's own sentence (a run that never started).
+    ownership: where more is known than the run's tags say. evidence: further annotations.
     """
     chain: tuple[Raised, ...] = ending.step.raised if ending.step is not None else ()
     if ending.last_words and not (chain and chain[-1].message):
@@ -43,10 +53,11 @@ def run_failed(run: Run, change: StatusChange, ending: Ending) -> Alert:
         "error": _error(chain) or _cut(said, MAX_EXCEPTION_CHARS),
         "error_class": chain[-1].kind if chain else "",
         "reason": run.failure_reason,
-        **_about(run),
+        **_about(RUN_FAILED, run),
+        **(evidence or {}),
     }
     return Alert(
-        {**labels, SEVERITY: Severity.CRITICAL},
+        {**labels, **_owned(run, ownership), SEVERITY: Severity.CRITICAL},
         _filled(annotations),
         event_key=f"run_failed:{run.run_id}",
         occurred_at=change.at,
@@ -60,17 +71,38 @@ def run_recovered(run: Run) -> Mapping[str, str]:
     return _run_labels(RUN_FAILED, run)
 
 
-def step_failed(run: Run, step: StepFailure, *, at: datetime) -> Alert:
+def run_succeeded(run: Run, change: StatusChange) -> Alert:
+    """A run that came to its end: a notice, over as soon as it is published."""
+    labels = _run_labels(RUN_SUCCEEDED, run)
+    return Alert(
+        {**labels, **_owned(run), SEVERITY: Severity.INFO},
+        _filled(_about(RUN_SUCCEEDED, run)),
+        event_key=f"run_succeeded:{run.run_id}",
+        occurred_at=change.at,
+        identity=tuple(labels),
+        generator_url=run_url(run.run_id),
+    )
+
+
+def step_failed(
+    run: Run,
+    step: StepFailure,
+    *,
+    at: datetime,
+    ownership: Ownership | None = None,
+    log_excerpt: str = "",
+) -> Alert:
     """A step that failed for good, told from inside its run."""
     labels = {**_run_labels(STEP_FAILED, run), "step": step.step}
     annotations = {
         "summary": _line(_root_cause(step.raised)),
         "error": _error(step.raised),
         "error_class": step.raised[-1].kind if step.raised else "",
-        **_about(run),
+        "log_excerpt": log_excerpt,
+        **_about(STEP_FAILED, run),
     }
     return Alert(
-        {**labels, SEVERITY: Severity.WARNING},
+        {**labels, **_owned(run, ownership), SEVERITY: Severity.WARNING},
         _filled(annotations),
         event_key=f"step_failed:{_first_attempt(run)}:{step.step}",
         occurred_at=at,
@@ -88,8 +120,8 @@ def step_succeeded(run: Run, step_key: str, *, at: datetime) -> Alert:
     """A step that came to its end: a notice, over as soon as it is published."""
     labels = {**_run_labels(STEP_SUCCEEDED, run), "step": step_key}
     return Alert(
-        {**labels, SEVERITY: Severity.INFO},
-        _filled(_about(run)),
+        {**labels, **_owned(run), SEVERITY: Severity.INFO},
+        _filled(_about(STEP_SUCCEEDED, run)),
         event_key=f"step_succeeded:{_first_attempt(run)}:{step_key}",
         occurred_at=at,
         identity=tuple(labels),
@@ -103,6 +135,11 @@ def run_url(run_id: str, environ: Mapping[str, str] | None = None) -> str:
     return f"{(env.get('WDH_DAGSTER_URL') or DEFAULT_DAGSTER_URL).rstrip('/')}/runs/{run_id}"
 
 
+def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:
+    """The page on what to do about such an alert; empty where WDH_RUNBOOK_URL is not set."""
+    return locations.runbook_url(alertname, environ)
+
+
 def _run_labels(name: str, run: Run) -> dict[str, str]:
     """Location and partition stand here even when empty.
 
@@ -112,18 +149,25 @@ def _run_labels(name: str, run: Run) -> dict[str, str]:
     return {ALERTNAME: name, "location": run.location, "job": run.job, "partition": run.partition}
 
 
+def _owned(run: Run, ownership: Ownership | None = None) -> dict[str, str]:
+    """Labels that route and never identify: an owner who changes is no new incident."""
+    known = ownership or Ownership(run.owner, run.team)
+    return _filled({"owner": known.owner, "team": known.team})
+
+
 def _first_attempt(run: Run) -> str:
     """The run that Dagster's own retries began with; a person's re-execution is a new one."""
     return run.root_run_id if run.retry_number else run.run_id
 
 
-def _about(run: Run) -> dict[str, str]:
+def _about(alertname: str, run: Run) -> dict[str, str]:
     """What every alert on a run says of it."""
     more = len(run.assets) - MAX_ASSETS
     assets = ", ".join(run.assets[:MAX_ASSETS]) + (f" and {more} more" if more > 0 else "")
     return {
         "run_id": run.run_id,
         "run_url": run_url(run.run_id),
+        "runbook_url": runbook_url(alertname),
         "root_run_id": run.root_run_id if run.root_run_id != run.run_id else "",
         "attempt": str(int(run.retry_number) + 1) if run.retry_number.isdigit() else "",
         "schedule": run.schedule,

@@ -14,8 +14,10 @@ from dagster import DagsterEvent, HookContext, HookDefinition
 
 from ..alerting.errors import AlertingError
 from . import events
-from .dagster_api import run_log
+from .dagster_api import ownership, run_log, step_logs
 from .local_router import local_router
+from .log_excerpt import log_excerpt
+from .run import Ownership
 
 Tell = Callable[[HookContext, Sequence[DagsterEvent]], bool]
 
@@ -28,7 +30,11 @@ def _tell_failure(context: HookContext, step_events: Sequence[DagsterEvent]) -> 
     run = run_log.run_of_hook(context)
     if run.is_silent:
         return False
-    local_router().publish(events.step_failed(run, failure, at=datetime.now(UTC)))
+    router = local_router()
+    owned = Ownership(run.owner, run.team).or_else(ownership.of_hook(context))
+    excerpt = log_excerpt(router.redact(step_logs.own_stderr_end()), context.step_key)
+    now = datetime.now(UTC)
+    router.publish(events.step_failed(run, failure, at=now, ownership=owned, log_excerpt=excerpt))
     return True
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,6 +73,8 @@ class Run:
     """A run, as far as alerts need it. Empty text for what it has not.
 
     is_silent: whoever started it wants no alert of it, neither opened nor closed.
+    definition: names the job as it was then, its ops, config schema and tags; another one after a
+    change of the code that shows in these. owner, team: of its tags, the job's among them.
     """
 
     run_id: str
@@ -91,8 +94,39 @@ class Run:
     succeeded: bool
     failed: bool
     is_silent: bool = False
+    definition: str = ""
+    owner: str = ""
+    team: str = ""
 
     @property
     def work(self) -> tuple[str, str, str]:
         """Location, job and partition: two runs of the same work have the same."""
         return self.location, self.job, self.partition
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Who looks after a job or an asset. team is without Dagster's `team:`; empty for unknown."""
+
+    owner: str = ""
+    team: str = ""
+
+    def or_else(self, other: Ownership) -> Ownership:
+        """What is not known here, as it is there."""
+        return Ownership(self.owner or other.owner, self.team or other.team)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run was started with.
+
+    code: what tells one state of the code from another (image, code version, git), by name.
+    config, tags: values as text, by path; tags without Dagster's own.
+    """
+
+    run_id: str
+    at: datetime
+    definition: str
+    code: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)

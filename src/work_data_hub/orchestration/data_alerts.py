@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from .. import locations
 from ..alerting import Alert, Severity
 
 if TYPE_CHECKING:
@@ -94,8 +95,14 @@ class Finding:
     def annotations(self) -> dict[str, str]:
         """Chinese texts stand beside the English ones; the receiver's language chooses."""
         step, step_zh = NEXT_STEP[self.kind]
-        texts = {"summary": self.summary, "next_step": step, "next_step_zh": step_zh}
-        return texts if self.summary_zh is None else texts | {"summary_zh": self.summary_zh}
+        texts = {
+            "summary": self.summary,
+            "summary_zh": self.summary_zh or "",
+            "next_step": step,
+            "next_step_zh": step_zh,
+            "runbook_url": locations.runbook_url(self.kind.value),
+        }
+        return {name: text for name, text in texts.items() if text}
 
 
 def alert_of(finding: Finding, *, domain: str, file: str, found_by: FoundBy) -> Alert:

@@ -69,7 +69,9 @@ class DeliveryContract:
         assert len(rig.taken()) == 1
 
     def test_an_over_long_text_is_delivered(self, rig: Rig) -> None:
-        long = dict.fromkeys(("summary", "error", "log_excerpt", "else"), "错误 & <x> " * 6000)
+        long = dict.fromkeys(
+            ("summary", "error", "changes", "log_excerpt", "x"), "错误 & <x> " * 6000
+        )
         incident = sample_incident(annotations=long, labels={"partition": "p" * 60_000})
         rig.sink.deliver(sample_notification(Purpose.OPEN, incident), deadline=Deadline(ENOUGH_S))
         assert len(rig.taken()) == 1

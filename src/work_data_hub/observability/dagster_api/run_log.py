@@ -33,11 +33,13 @@ from .tags import (
     AUTO_RETRY_RUN_ID_TAG,
     BACKFILL_TAG,
     FAILURE_REASON_TAG,
+    OWNER_TAGS,
     PARTITION_RANGE_TAGS,
     PARTITION_TAG,
     RETRY_NUMBER_TAG,
     SCHEDULE_TAG,
     SENSOR_TAG,
+    TEAM_TAGS,
     WILL_RETRY_TAG,
 )
 
@@ -177,7 +179,7 @@ def runs_by_id(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, R
     if not wanted:
         return {}
     records = instance.get_run_records(filters=RunsFilter(run_ids=wanted))
-    return {record.dagster_run.run_id: _run(record.dagster_run) for record in records}
+    return {record.dagster_run.run_id: run_of(record.dagster_run) for record in records}
 
 
 def ending(instance: DagsterInstance, run_id: str) -> Ending:
@@ -285,7 +287,7 @@ def run_ids(context: OpExecutionContext) -> tuple[str, str]:
 
 def run_of_hook(context: HookContext) -> Run:
     """The run that a hook is called in. No query: it is what the step has in hand."""
-    return _run(context._step_execution_context.dagster_run)
+    return run_of(context._step_execution_context.dagster_run)
 
 
 def will_be_retried(context: HookContext) -> bool:
@@ -354,7 +356,8 @@ def _chain(error: Any) -> tuple[Raised, ...]:
     return tuple(found)
 
 
-def _run(run: DagsterRun) -> Run:
+def run_of(run: DagsterRun) -> Run:
+    """A run of Dagster's in our own terms."""
     tags = run.tags
     will_retry = tags.get(WILL_RETRY_TAG)
     return Run(
@@ -375,7 +378,14 @@ def _run(run: DagsterRun) -> Run:
         finished=run.is_finished,
         succeeded=run.is_success,
         failed=run.is_failure,
+        definition=run.job_snapshot_id or "",
+        owner=_first(tags, OWNER_TAGS),
+        team=_first(tags, TEAM_TAGS),
     )
+
+
+def _first(tags: Mapping[str, str], names: Iterable[str]) -> str:
+    return next((tags[name] for name in names if tags.get(name)), "")
 
 
 def _partition(tags: Mapping[str, str]) -> str:

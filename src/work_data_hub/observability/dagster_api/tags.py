@@ -14,3 +14,12 @@ RETRY_NUMBER_TAG = "dagster/retry_number"
 FAILURE_REASON_TAG = "dagster/failure_reason"
 # Ours: a run with `wdh/alerts: off` opens and closes no alert. A dry run, say.
 ALERTS_TAG = "wdh/alerts"
+OWNER_TAGS = ("owner", "dagster/owner")
+TEAM_TAGS = ("team", "dagster/team")
+# What code a run ran: the image of its container, and what deployments are told of their source.
+CODE_TAGS = {
+    "dagster/image": "image",
+    "dagster/code_version": "code_version",
+    "dagster/git-sha": "git_sha",
+    "dagster/git-branch": "git_branch",
+}

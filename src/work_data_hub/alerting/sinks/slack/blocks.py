@@ -38,8 +38,9 @@ SUMMARY_CHARS = 600
 NEXT_STEP_CHARS = 600
 VALUE_CHARS = 200
 FIELDS_CHARS = 2_400
-ERROR_CHARS = 2_600
-LOG_CHARS = 1_800
+ERROR_CHARS = 2_200
+CHANGES_CHARS = 900
+LOG_CHARS = 1_600
 OTHERS_CHARS = 1_200
 OTHER_CHARS = 160
 FOOTER_CHARS = 200
@@ -140,7 +141,7 @@ def _titled(section: Section, words: Words) -> str:
     title = f"*{escape(section.title)}*\n"
     if not section.code:
         return title + fit(section.text, NEXT_STEP_CHARS, words)
-    limit = LOG_CHARS if section.keep_end else ERROR_CHARS
+    limit = CHANGES_CHARS if section.brief else LOG_CHARS if section.keep_end else ERROR_CHARS
     text = section.text.replace(_FENCE, _BROKEN_FENCE)
     return f"{title}{_FENCE}\n{fit(text, limit, words, keep_end=section.keep_end)}\n{_FENCE}"
 
