@@ -203,7 +203,7 @@ def _config(document: Document, filled: Interpolated, kinds: Mapping[str, Kind])
         disabled=disabled,
         warnings=(*settings.warnings, *_replaced(document, parsed)),
         notes=tuple(_notes(receivers.values())),
-        digest=_digest(filled.data),
+        digest=digest_of(filled.data),
         kinds=kinds,
         global_secrets=settings.secrets,
     )
@@ -237,7 +237,7 @@ def _receivers(data: Any, parsed: FileModel) -> dict[str, Receiver]:
             for i, config in enumerate(configs):
                 if config is not None:
                     written = data["receivers"][at][f"{kind}{CONFIGS}"][i]
-                    digest = _digest([written, sorted(_secrets(config))])
+                    digest = digest_of([written, sorted(_secrets(config))])
                     yield Integration(receiver, f"{kind}[{i}]", kind, config, digest)
 
     return {
@@ -274,7 +274,8 @@ def _notes(receivers: Iterable[Receiver]) -> Iterator[str]:
                     yield f"{receiver.name}, {integration.name}: {note}"
 
 
-def _digest(data: Any) -> str:
+def digest_of(data: Any) -> str:
+    """Changes with anything in the data, and tells nothing of it."""
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 

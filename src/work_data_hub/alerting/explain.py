@@ -12,6 +12,7 @@ from datetime import datetime
 from .config import AlertsConfig
 from .fallback import FALLBACK_ID, routes_for
 from .held_back import Because, Hush, labels_text
+from .own_receiver import OWN_RECEIVER
 from .render import is_notice, local_time
 from .route import Route, receivers_for
 from .sink import Purpose, Status
@@ -125,6 +126,9 @@ def _came_to(trace: Trace) -> str:
 
 def _routes(trace: Trace, config: AlertsConfig) -> Iterator[Step]:
     labels = trace.stored.incident.labels
+    if receiver := labels.get(OWN_RECEIVER):
+        yield Step(None, receiver, "it names its receiver, which no route of alerts.yml leads to")
+        return
     for route in receivers_for(config.route, labels):
         names = [i.name for i in config.receivers[route.receiver].integrations]
         off = [f"{d.name} ({d.why})" for d in config.disabled if d.receiver == route.receiver]

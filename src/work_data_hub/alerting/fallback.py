@@ -1,8 +1,10 @@
-"""Where an alert goes that its own receiver cannot be told of.
+"""Where an alert goes that the route tree does not lead, or not to anybody who can be told.
 
 Alerts about the alerting itself go to the fallback receiver whatever the route tree says: the tree
 may lead to the very sink that fails. So do alerts whose receiver has nothing but integrations that
-are off, since their variables are not set. The Watchdog goes to its ping and nowhere else.
+are off, since their variables are not set. The Watchdog goes to its ping and nowhere else. An alert
+that names its receiver goes there: that receiver stands in the code of some process and not in
+alerts.yml, and other processes leave it alone.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .own_receiver import OWN_RECEIVER, own_route
 from .route import Route, receivers_for
 from .troubles import is_about_alerting
 from .watchdog import is_watchdog, ping_routes
@@ -41,6 +44,8 @@ def routes_for(config: AlertsConfig, labels: Labels) -> list[Route]:
     fallback = fallback_route(config)
     if is_about_alerting(labels):
         return [fallback]
+    if labels.get(OWN_RECEIVER):
+        return [own_route(config, labels[OWN_RECEIVER])]
     taken = []
     for route in receivers_for(config.route, labels):
         able = fallback if _is_off(config, route.receiver) else route

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .definitions import alerting_definitions
     from .hooks import alert_on_failure, alert_on_success
+    from .slack_sensor import make_slack_on_run_failure_sensor
 
-__all__ = ["alert_on_failure", "alert_on_success", "alerting_definitions"]
+__all__ = [
+    "alert_on_failure",
+    "alert_on_success",
+    "alerting_definitions",
+    "make_slack_on_run_failure_sensor",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +30,8 @@ def __getattr__(name: str) -> Any:
         from . import hooks
 
         return getattr(hooks, name)
+    if name == "make_slack_on_run_failure_sensor":
+        from .slack_sensor import make_slack_on_run_failure_sensor
+
+        return make_slack_on_run_failure_sensor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -34,13 +34,17 @@ def local_router(config: str | Path | None = None, store_url: str | None = None)
     Raises ConfigError when there is an alerts.yml that cannot be used. Opens no store.
     """
     path = Path(config or _given.get("config") or locations.alerts_config()).absolute()
-    url = store_url or _given.get("store_url") or locations.alerts_url()
     try:
         changed_ns = path.stat().st_mtime_ns
     except FileNotFoundError:
         changed_ns = None
     # The process id: a forked worker must not share its parent's database connections.
-    return _router(path, url, changed_ns, os.getpid())
+    return _router(path, local_store(store_url), changed_ns, os.getpid())
+
+
+def local_store(store_url: str | None = None) -> str:
+    """The URL of the store that `local_router` is over."""
+    return store_url or _given.get("store_url") or locations.alerts_url()
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,174 @@
+"""dagster-slack's `make_slack_on_run_failure_sensor`, sent through the router: change the import.
+
+What was told once is not lost by a Slack that is down or asks for patience; a failure that recovers
+is marked resolved in its message; silences, `wdh alerts list` and the rest work on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from dagster import (
+    DagsterRun,
+    DefaultSensorStatus,
+    EnvVar,
+    RunFailureSensorContext,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from ..alerting.own_receiver import with_receiver
+from . import events
+from .addressed import AddressedRouter
+from .dagster_api.failed_runs import dagster_runs, failure_context, is_monitored
+from .definitions import tick
+from .local_router import local_router, local_store
+
+if TYPE_CHECKING:
+    from ..alerting import Alert, AlertRouter
+
+DEFAULT_NAME = "slack_on_run_failure"
+APP_URL = "https://slack.com/api/chat.postMessage"
+
+TextFn = Callable[[RunFailureSensorContext], str]
+BlocksFn = Callable[[RunFailureSensorContext], list[dict[Any, Any]]]
+
+
+def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
+    channel: str,
+    slack_token: str | EnvVar | Any,
+    text_fn: TextFn | None = None,
+    blocks_fn: BlocksFn | None = None,
+    name: str | None = None,
+    dagit_base_url: str | None = None,
+    minimum_interval_seconds: int | None = None,
+    monitored_jobs: Sequence[Any] | None = None,
+    job_selection: Sequence[Any] | None = None,
+    monitor_all_code_locations: bool = False,
+    default_status: DefaultSensorStatus = DefaultSensorStatus.STOPPED,
+    webserver_base_url: str | None = None,
+    monitor_all_repositories: bool = False,
+) -> SensorDefinition:
+    """A sensor that tells a Slack channel of failed runs, by dagster-slack's own arguments.
+
+    channel, slack_token: a channel that the bot is in, and its token (`xoxb-...`): text, an
+    `EnvVar`, or dagster-slack's `SlackResource`, whose token is taken.
+    text_fn: its text is the summary; without it, step and root exception. It is data: markup such
+    as links shows as written. blocks_fn: the texts of its blocks are the summary, in the place of
+    text_fn's; the blocks themselves are ours. Where either raises, the alert is told without it.
+    webserver_base_url (dagit_base_url, older): the base of the links; else WDH_DAGSTER_URL.
+    monitored_jobs (job_selection, older): as there; the jobs of the sensor's own code location when
+    not given. monitor_all_code_locations (monitor_all_repositories, older): every job.
+    minimum_interval_seconds: 30 when not given. default_status: stopped, as there.
+
+    The store is that of `alerting_definitions`; alerts.yml has no say in where these alerts go, and
+    its fallback receiver is told when Slack takes nothing. Where both are in use, a failure is told
+    by each. Raises ValueError on arguments that exclude each other.
+    """
+    if dagit_base_url and webserver_base_url:
+        raise ValueError("webserver_base_url and dagit_base_url are the same; give one of them")
+    monitored = list(monitored_jobs or job_selection or ())
+    everywhere = monitor_all_code_locations or monitor_all_repositories
+    if everywhere and monitored:
+        raise ValueError("monitored_jobs has no meaning when every code location is monitored")
+    sensor_name = name or DEFAULT_NAME
+
+    @sensor(
+        name=sensor_name,
+        minimum_interval_seconds=minimum_interval_seconds,
+        default_status=default_status,
+        description=f"Tells Slack's {channel} of failed runs, through the alert router.",
+    )
+    def slack_on_run_failure(context: SensorEvaluationContext) -> SkipReason:
+        here = context.code_location_origin
+        receiver = "/".join(filter(None, (here.location_name if here else "", sensor_name)))
+        form = _Form(sensor_name, text_fn, blocks_fn, webserver_base_url or dagit_base_url)
+
+        def chosen(alerts: Sequence[Alert]) -> Iterator[Alert]:
+            failed = [alert for alert in alerts if alert.name == events.RUN_FAILED]
+            runs = dagster_runs(context.instance, (a.annotations["run_id"] for a in failed))
+            for alert in failed:
+                run = runs.get(alert.annotations["run_id"])
+                if run and (everywhere or is_monitored(run, monitored, context)):
+                    yield form.of(alert, run, context)
+
+        router = _router(local_router(), local_store(), receiver, channel, token_of(slack_token))
+        addressed = AddressedRouter(router, receiver=receiver, chosen=chosen)
+        # It has what the feed and the dispatcher ask of a router.
+        return SkipReason(tick(context.instance, cast("AlertRouter", addressed)))
+
+    return slack_on_run_failure
+
+
+def token_of(given: Any) -> str:
+    """The token in what was given for it. Raises ValueError when there is none."""
+    token = getattr(given, "token", given)
+    if isinstance(token, EnvVar):
+        token = token.get_value()
+    if not isinstance(token, str) or not token:
+        raise ValueError("slack_token: a bot token, an EnvVar that is set, or a SlackResource")
+    return token
+
+
+@lru_cache(maxsize=32)
+def _router(
+    base: AlertRouter, store_url: str, receiver: str, channel: str, token: str
+) -> AlertRouter:
+    """Over the same store, with the channel as a receiver beside those of alerts.yml."""
+    from ..alerting import AlertRouter
+
+    slack = {"app_token": token, "channel": channel, "app_url": APP_URL}
+    config = with_receiver(base.config, receiver, {"slack": slack, "prometheus": {}})
+    return AlertRouter(config, store_url)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What whoever made the sensor wants said."""
+
+    sensor_name: str
+    text_fn: TextFn | None
+    blocks_fn: BlocksFn | None
+    base_url: str | None
+
+    def of(self, alert: Alert, run: DagsterRun, context: SensorEvaluationContext) -> Alert:
+        """The alert with their summary and their links."""
+        notes = dict(alert.annotations) | self._summary(run, context)
+        url = alert.generator_url
+        if self.base_url:
+            url = events.run_url(run.run_id, {"WDH_DAGSTER_URL": self.base_url})
+            notes["run_url"] = url
+        return replace(alert, annotations=notes, generator_url=url)
+
+    def _summary(self, run: DagsterRun, context: SensorEvaluationContext) -> dict[str, str]:
+        if self.text_fn is None and self.blocks_fn is None:
+            return {}
+        try:
+            about = failure_context(context, run, sensor_name=self.sensor_name)
+            if self.blocks_fn is not None:
+                return {"summary": "\n".join(_texts(self.blocks_fn(about)))}
+            return {"summary": str(self.text_fn(about))} if self.text_fn is not None else {}
+        except Exception as err:  # noqa: BLE001 - the alert must not be lost with somebody's words
+            import structlog
+
+            # The text of an error from there may hold anything.
+            structlog.get_logger().warning("slack_sensor.text_failed", error=type(err).__name__)
+            return {"text_fn": f"raised {type(err).__name__}"}
+
+
+def _texts(blocks: Any) -> Iterable[str]:
+    """Every text in Slack's blocks, in their order."""
+    if isinstance(blocks, list):
+        for block in blocks:
+            yield from _texts(block)
+    elif isinstance(blocks, Mapping):
+        for name, value in blocks.items():
+            if name == "text" and isinstance(value, str):
+                yield value
+            else:
+                yield from _texts(value)

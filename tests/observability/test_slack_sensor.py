@@ -1,0 +1,193 @@
+"""dagster-slack's sensor with a changed import: the same arguments, nothing lost."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import (
+    DagsterInstance,
+    Definitions,
+    EnvVar,
+    JobSelector,
+    RunFailureSensorContext,
+    SensorDefinition,
+    build_sensor_context,
+)
+
+from work_data_hub.alerting.own_receiver import OWN_RECEIVER
+from work_data_hub.alerting.testing import SlackServer
+from work_data_hub.observability import (
+    alerting_definitions,
+    make_slack_on_run_failure_sensor,
+    slack_sensor,
+)
+from work_data_hub.observability.local_router import local_router
+
+from .dagster_runs import failed_at, nightly, purposeful, run, succeeded_at
+from .stores import firing
+from .test_definitions import ticked as ticked_by_ours
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
+    """A Slack that the sensor finds in the place of slack.com."""
+    with SlackServer(channels=["alerts", "other"]) as server:
+        monkeypatch.setattr(slack_sensor, "APP_URL", server.app_url)
+        yield server
+
+
+def ticked(instance: DagsterInstance, made: SensorDefinition) -> str:
+    with build_sensor_context(instance=instance) as context:
+        return str(made(context))
+
+
+def watching_all(slack: SlackServer, channel: str = "#alerts", **given: Any) -> SensorDefinition:
+    given = {"monitor_all_code_locations": True, **given}
+    return make_slack_on_run_failure_sensor(channel, slack.token, **given)
+
+
+def test_it_takes_what_dagster_slack_takes_in_the_same_order() -> None:
+    from dagster_slack import make_slack_on_run_failure_sensor as stock
+
+    ours = inspect.signature(make_slack_on_run_failure_sensor).parameters
+    theirs = inspect.signature(stock).parameters
+    assert list(ours) == list(theirs)
+    for name, parameter in theirs.items():
+        assert ours[name].kind is parameter.kind, name
+        if name != "text_fn":  # theirs is a text of their own, ours what we know of the failure
+            assert ours[name].default == parameter.default, name
+
+
+def test_it_is_a_sensor_by_the_name_that_they_give_it() -> None:
+    made = make_slack_on_run_failure_sensor("#alerts", "xoxb-1", minimum_interval_seconds=7)
+    loaded = Definitions(sensors=[made]).resolve_sensor_def("slack_on_run_failure")
+    assert loaded.minimum_interval_seconds == 7
+
+
+def test_a_failure_is_one_message_through_429_and_503_that_the_next_success_marks_resolved(
+    instance: DagsterInstance, slack: SlackServer
+) -> None:
+    route = "{receiver: quiet, group_by: [job], group_wait: 0s, group_interval: 1s}"
+    Path("alerts.yml").write_text(f"route: {route}\nreceivers: [{{name: quiet}}]\n")
+    slack.answer(503, 429)
+    made = watching_all(slack, webserver_base_url="https://dagster.example.com")
+    run_id = run(instance, nightly)
+    ticked(instance, made)
+    (message,) = slack.messages
+    assert "KeyError: 'plan'" in message.all_text
+    assert f"https://dagster.example.com/runs/{run_id}" in json.dumps(message.versions[-1])
+    succeeded_at(instance, datetime.now(UTC))
+    ticked(instance, made)
+    assert slack.messages == [message]
+    assert "Resolved" in message.text
+
+
+def test_their_text_is_the_summary_and_their_blocks_go_before_it(
+    instance: DagsterInstance, slack: SlackServer
+) -> None:
+    def text(context: RunFailureSensorContext) -> str:
+        assert context.failure_event.is_run_failure
+        return f"job {context.dagster_run.job_name} went wrong"
+
+    def blocks(context: RunFailureSensorContext) -> list[dict[Any, Any]]:
+        steps = [event.step_key for event in context.get_step_failure_events()]
+        return [{"type": "section", "text": {"type": "mrkdwn", "text": f"in {steps}"}}]
+
+    run(instance, nightly)
+    ticked(instance, watching_all(slack, text_fn=text))
+    ticked(instance, watching_all(slack, "#other", name="blocky", text_fn=text, blocks_fn=blocks))
+    first, second = slack.messages
+    assert "job nightly went wrong" in first.all_text
+    assert "in ['load']" in second.all_text
+    assert "went wrong" not in second.all_text
+
+
+def test_a_text_function_that_raises_loses_no_alert(
+    instance: DagsterInstance, slack: SlackServer
+) -> None:
+    def broken(_: RunFailureSensorContext) -> str:
+        raise ValueError("a secret")
+
+    run(instance, nightly)
+    ticked(instance, watching_all(slack, text_fn=broken))
+    (message,) = slack.messages
+    assert "KeyError" in message.all_text
+    assert "raised ValueError" in message.all_text
+
+
+def test_only_monitored_jobs_are_told(instance: DagsterInstance, slack: SlackServer) -> None:
+    for job_def in (nightly, purposeful):
+        failed_at(instance, datetime.now(UTC), job_def)
+    wanted = JobSelector(
+        location_name="sales", repository_name="__repository__", job_name="purposeful"
+    )
+    made = watching_all(slack, monitor_all_code_locations=False, monitored_jobs=[wanted])
+    ticked(instance, made)
+    assert [i.labels["job"] for i in firing(local_router())] == ["purposeful"]
+    elsewhere = watching_all(slack, "#other", name="own", monitor_all_code_locations=False)
+    ticked(instance, elsewhere)  # this context is of no location; the runs are of `sales`
+    assert len(firing(local_router())) == 1
+
+
+def test_two_sensors_and_the_router_of_alerts_yml_tell_each_their_own(
+    instance: DagsterInstance, slack: SlackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed_at(instance, datetime.now(UTC))
+    ticked_by_ours(instance, alerting_definitions())
+    ticked(instance, watching_all(slack))
+    ticked(instance, watching_all(slack, "#other", name="second"))
+    channels = [message.versions[-1]["channel"] for message in slack.messages]
+    assert channels == ["#alerts", "#other"]
+    assert len([r for r in caplog.records if "alert.told" in r.message]) == 1
+    receivers = {i.labels.get(OWN_RECEIVER, "") for i in firing(local_router())}
+    assert receivers == {"", "slack_on_run_failure", "second"}
+
+
+def test_what_another_process_routed_is_still_told_by_the_one_that_has_the_channel(
+    instance: DagsterInstance, slack: SlackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed_at(instance, datetime.now(UTC))
+    made = watching_all(slack)
+    slack.answer(*[503] * 50)
+    ticked(instance, made)
+    assert slack.messages == []
+    local_router().dispatch(until_idle=True)  # knows alerts.yml only
+    assert "alert.told" not in caplog.text
+
+
+def test_a_slack_resource_and_an_env_var_hold_tokens_too(
+    instance: DagsterInstance, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster_slack import SlackResource
+
+    monkeypatch.setenv("MY_SLACK_TOKEN", slack.token)
+    failed_at(instance, datetime.now(UTC))
+    variable = EnvVar("MY_SLACK_TOKEN")
+    resources = [SlackResource(token=token) for token in (slack.token, variable)]
+    for n, given in enumerate([variable, *resources]):
+        made = make_slack_on_run_failure_sensor(
+            "#alerts", given, name=f"s{n}", monitor_all_code_locations=True
+        )
+        ticked(instance, made)
+        assert len(slack.messages) == n + 1
+
+
+def test_arguments_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="every code location"):
+        make_slack_on_run_failure_sensor(
+            "#a", "t", monitor_all_code_locations=True, monitored_jobs=[nightly]
+        )
+    with pytest.raises(ValueError, match="give one of them"):
+        make_slack_on_run_failure_sensor("#a", "t", dagit_base_url="x", webserver_base_url="y")
+
+
+def test_no_token_is_an_error_of_the_tick_and_not_of_the_import(instance: DagsterInstance) -> None:
+    made = make_slack_on_run_failure_sensor("#alerts", "")
+    with pytest.raises(Exception, match="slack_token"):
+        ticked(instance, made)
