@@ -191,6 +191,8 @@ def _make_table(url: str, table: str) -> None:
 
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     engine = create_engine(with_psycopg3(url))
+    if engine.dialect.name == "postgresql":  # as the product's own table
+        columns = columns.replace("_code text", '_code text COLLATE "C"')
     with engine.begin() as connection:
         connection.exec_driver_sql(
             f"CREATE TABLE {table} ({columns}, PRIMARY KEY (report_date, plan_code, company_code))"

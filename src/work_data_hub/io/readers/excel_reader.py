@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from ...domain.cell_text import ROW_NUMBER, without_blank_rows
 from ...domain.trustee_performance.headings import meaning
 from ..errors import FileUnreadable
 from .cell_texts import SheetXml, UnknownCells, cell_texts
+from .halved_sheet import HalvedSheet, halved
 from .heading import SEARCHED_ROWS, Heading, find_heading, heading_text
-from .sheet_marks import SheetMarks, first_column, sheet_marks
+from .sheet_marks import first_column, sheet_marks
 from .workbook_parts import Sheet, Workbook
 
 if TYPE_CHECKING:
@@ -49,11 +51,12 @@ def read_excel(
     workbook = Workbook(name, data)
     chosen = workbook.sheet(sheet)
     workbook.refuse_oversize(chosen)
-    # calamine parses without holding the interpreter: a second core unpacks meanwhile.
-    with ThreadPoolExecutor(max_workers=1) as second:
-        unpacked = second.submit(_unpack, workbook, chosen)
-        heading, cells = _load(name, data, chosen)
-        xml, marks = unpacked.result()
+    xml = workbook.unpack(chosen)
+    # Neither calamine nor polars holds the interpreter while it works: all cores take part.
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        marks = pool.submit(sheet_marks, xml, workbook.styles)
+        heading, cells = _load(name, data, chosen, halved(workbook, chosen, xml), pool)
+        seen = marks.result()
     if heading is None:
         return pl.DataFrame(schema={ROW_NUMBER: pl.UInt32})
     first_row = heading.rows + 1
@@ -61,7 +64,7 @@ def read_excel(
         left = first_column(xml, heading.rows, heading.filled)
         if left is None:
             raise UnknownCells
-        texts = cell_texts(SheetXml(xml, marks, workbook.styles, left, first_row), cells)
+        texts = cell_texts(SheetXml(xml, seen, workbook.styles, left, first_row), cells)
     except UnknownCells as err:
         problem = "has cells written in a way no Excel does; open it in Excel and save it again"
         raise FileUnreadable(name, problem) from err
@@ -69,35 +72,45 @@ def read_excel(
     return _frame(heading, texts, numbers.alias(ROW_NUMBER))
 
 
-def _unpack(workbook: Workbook, sheet: Sheet) -> tuple[bytes, SheetMarks]:
-    xml = workbook.unpack(sheet)
-    return xml, sheet_marks(xml, workbook.styles)
-
-
-def _load(path: str, data: bytes, sheet: Sheet) -> tuple[Heading | None, pl.DataFrame]:
+def _load(
+    path: str, data: bytes, sheet: Sheet, halves: HalvedSheet | None, pool: ThreadPoolExecutor
+) -> tuple[Heading | None, pl.DataFrame]:
     """The heading, and the typed cells below it; each row of the sheet is a row here."""
     import fastexcel
 
-    def load(**options: Any) -> pl.DataFrame:
+    books = {"whole": data}
+    if halves is not None:
+        books |= {"upper": halves.upper, "lower": halves.lower}
+
+    @cache
+    def reader(book: str) -> fastexcel.ExcelReader:
+        return fastexcel.read_excel(books[book])
+
+    def load_from(book: str, **options: Any) -> pl.DataFrame:
         options = {"header_row": None, "skip_rows": 0, **options}
         try:
-            loaded = reader.load_sheet(sheet.name, schema_sample_rows=None, **options)
+            loaded = reader(book).load_sheet(sheet.name, schema_sample_rows=None, **options)
         except fastexcel.UnsupportedColumnTypeCombinationError:
             # Durations beside anything else. As texts they all go together.
-            loaded = reader.load_sheet(sheet.name, dtypes="string", **options)
+            loaded = reader(book).load_sheet(sheet.name, dtypes="string", **options)
         frame: pl.DataFrame = loaded.to_polars()
         return frame
 
     try:
-        reader = fastexcel.read_excel(data)
+        lower = pool.submit(load_from, "lower", skip_rows=None) if halves else None
+        book = "upper" if halves else "whole"
         # Most sheets have their heading in the first row: then one pass is enough.
-        cells = load(header_row=0)
+        cells = load_from(book, header_row=0)
         heading = _first_row_heading(cells)
         if heading is None:
-            top = load(n_rows=SEARCHED_ROWS, dtypes="string")
-            heading = find_heading(top.rows())
+            heading = find_heading(load_from(book, n_rows=SEARCHED_ROWS, dtypes="string").rows())
             if heading is not None:
-                cells = load(skip_rows=heading.rows)
+                cells = load_from(book, skip_rows=heading.rows)
+        if halves and lower and heading:
+            joined = halves.joined(cells, lower.result(), top_row=heading.rows + 1)
+            if joined is None:
+                return _load(path, data, sheet, None, pool)
+            cells = joined
     except fastexcel.FastExcelError as err:
         problem = f"cannot be read as a workbook ({type(err).__name__}); open and save it in Excel"
         raise FileUnreadable(path, problem) from err

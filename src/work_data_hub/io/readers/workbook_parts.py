@@ -89,6 +89,19 @@ class Workbook:
             self.part(name)
         return self.part(sheet.part)
 
+    def with_sheet(self, sheet: Sheet, *xml: bytes | memoryview) -> bytes:
+        """A workbook with these pieces in the place of the sheet's XML, and no other sheet."""
+        kept = ["_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"]
+        kept += [*self._parts_of("sharedStrings"), *self._parts_of("styles")]
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as made:
+            for name in kept:
+                made.writestr(name, self.part(name))
+            with made.open(sheet.part, "w") as part:
+                for piece in xml:
+                    part.write(piece)
+        return content.getvalue()
+
     def refuse_oversize(self, sheet: Sheet) -> None:
         """Raises FileUnreadable where a stray cell far out makes the sheet too large to hold.
 
