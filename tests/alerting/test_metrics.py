@@ -158,7 +158,7 @@ def test_latency_adds_up_over_processes(scene: Any, counting: Any, alert: Any) -
     [(0.0, "0.005"), (0.005, "0.005"), (0.0051, "0.01"), (10.0, "10.0"), (12.0, "+Inf")],
 )
 def test_an_attempt_is_in_every_bucket_from_its_own_on(seconds: float, first_bucket: str) -> None:
-    counts = latency.counts_of(("team", "chat"), seconds)
+    counts = latency.counts_of(("team", "chat"), [seconds])
     histogram = latency.histograms(counts)["team", "chat"]
     within = [bound for bound, count in histogram.buckets if count]
     assert within[0] == first_bucket

@@ -27,7 +27,7 @@ from .telling import StoredIncident
 from .workers import DELIVERY_DEADLINE_S, OVERRUN_S, Job, Name, Result, Workers
 
 # Claimed at once for one integration; more would be in our hands while another process idles.
-CLAIMED_AT_ONCE = 64
+CLAIMED_AT_ONCE = 128
 RENEW_EVERY_S = 1.5
 # While deliveries are under way: how often it looks for what has come meanwhile.
 LOOK_EVERY_S = 0.1

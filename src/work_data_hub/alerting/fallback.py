@@ -41,14 +41,13 @@ def routes_for(config: AlertsConfig, labels: Labels) -> list[Route]:
     """The routes that take `labels`, in order; the fallback in place of a receiver that is off."""
     if is_watchdog(labels):
         return ping_routes(config)
-    fallback = fallback_route(config)
     if is_about_alerting(labels):
-        return [fallback]
+        return [fallback_route(config)]
     if labels.get(OWN_RECEIVER):
         return [own_route(config, labels[OWN_RECEIVER])]
-    taken = []
+    taken: list[Route] = []
     for route in receivers_for(config.route, labels):
-        able = fallback if _is_off(config, route.receiver) else route
+        able = fallback_route(config) if _is_off(config, route.receiver) else route
         if able not in taken:
             taken.append(able)
     return taken

@@ -82,6 +82,7 @@ class _Books:
     now: float
     jitter: Callable[[], float]
     counts: Counter[Count] = field(default_factory=Counter)
+    latencies_s: dict[Name, list[float]] = field(default_factory=dict)
     progress: list[tuple[Claim, Progress]] = field(default_factory=list)
     delays: list[tuple[Claim, Delay]] = field(default_factory=list)
     untried: list[Claim] = field(default_factory=list)
@@ -132,6 +133,8 @@ class _Books:
         conversations.postpone(self.connection, self.delays)
         leases.release(self.connection, self.untried)
         history.note_attempts(self.connection, self.tried)
+        for name, taken_s in self.latencies_s.items():
+            self.counts.update(latency.counts_of(name, taken_s))
         add(self.connection, bounded(self.connection, self.counts))
 
     def _try_again(self, result: Result, error: DeliveryError, since: float) -> None:
@@ -212,7 +215,7 @@ class _Books:
         )
         label = error.reason.value if error else ""
         self.counts[Count(outcome, *result.job.name, label)] += 1
-        self.counts.update(latency.counts_of(result.job.name, result.latency_s))
+        self.latencies_s.setdefault(result.job.name, []).append(result.latency_s)
 
     def _publish(self, alert: Alert) -> None:
         ready = incidents.Ready(alert, alert.annotations, None)

@@ -24,6 +24,7 @@ from .tables import IS_FIRING, events, incidents, resolutions
 from .upsert import as_text, insert
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_DECODER = json.JSONDecoder()
 
 # In place of a label, where a resolution is of one fingerprint. No label can be named so.
 _FINGERPRINT = "(fingerprint)"
@@ -117,12 +118,17 @@ def json_text(value: Mapping[str, Any]) -> str:
     return _ENCODER.encode(dict(value))
 
 
+def from_json_text(text: str) -> Any:
+    """What `json_text` wrote: no white space around it is looked for."""
+    return _DECODER.raw_decode(text)[0]
+
+
 def stored_incident(row: Row[Any]) -> StoredIncident:
     """A row of the table as the rest of the router knows it."""
     incident = Incident(
         fingerprint=row.fingerprint,
-        labels=json.loads(row.labels),
-        annotations=json.loads(row.annotations),
+        labels=from_json_text(row.labels),
+        annotations=from_json_text(row.annotations),
         severity=Severity(row.severity),
         status=Status(row.status),
         started_at=moment(row.started_at),

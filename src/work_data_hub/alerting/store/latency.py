@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..metric_families import BEYOND, Histogram, cumulative
 from .health import Count, Name
@@ -15,14 +15,18 @@ _BUCKET = "latency_bucket"
 _SUM = "latency_us"
 
 
-def counts_of(name: Name, latency_s: float) -> Mapping[Count, int]:
-    """What one attempt that took so long adds to the counters.
+def counts_of(name: Name, latencies_s: Iterable[float]) -> Mapping[Count, int]:
+    """What attempts that took so long add to the counters.
 
     Each is in one bucket only; microseconds, for counters are whole numbers.
     """
-    at = bisect_left(BOUNDS_S, latency_s)
-    label = str(BOUNDS_S[at]) if at < len(BOUNDS_S) else BEYOND
-    return {Count(_BUCKET, *name, label): 1, Count(_SUM, *name): max(0, round(latency_s * 1e6))}
+    taken = [max(0.0, latency_s) for latency_s in latencies_s]
+    found = Counter(bisect_left(BOUNDS_S, latency_s) for latency_s in taken)
+    buckets = {
+        Count(_BUCKET, *name, str(BOUNDS_S[at]) if at < len(BOUNDS_S) else BEYOND): n
+        for at, n in found.items()
+    }
+    return {**buckets, Count(_SUM, *name): round(sum(taken) * 1e6)}
 
 
 def histograms(counters: Mapping[Count, int]) -> Mapping[Name, Histogram]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from ..sink import Receipt
 from ..telling import Told, told_from_text
 from .database import database_now
+from .incidents import from_json_text
 from .tables import IS_OPEN, conversations, groups
 
 LEASE_S = 5.0
@@ -93,7 +94,7 @@ def _claim(row: Row[Any]) -> Claim:
         integration=row.integration,
         route_id=row.route,
         group_key=row.group_key,
-        group_labels=json.loads(row.labels),
+        group_labels=from_json_text(row.labels),
         dirty=row.dirty,
         sequence=row.sequence,
         opened=row.opened,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,9 @@ from sqlalchemy import Connection, Row, bindparam, select, text, update
 
 from ..route import Route
 from ..timing import first_flush, tick_at_or_after
-from .direct import execute_many
-from .incidents import json_text
-from .tables import IS_ACTIVE, IS_CHANGED, IS_OPEN, conversations, groups, incidents, members
+from .direct import execute_many, first_of_each
+from .incidents import from_json_text, json_text
+from .tables import IS_CHANGED, IS_OPEN, conversations, groups, incidents, members
 from .upsert import as_text, insert
 
 BATCH = 500
@@ -36,14 +35,14 @@ def route_changed(
     if not changed:
         return 0
     # Few questions for many incidents: publishers wait meanwhile, and a server may be far away.
-    ids = [row.id for row in changed]
-    groups_of: dict[int, list[Row[Any]]] = {id_: [] for id_ in ids}
-    for group in connection.execute(_GROUPS_OF, {"ids": ids}):
+    these = {"last": changed[-1].id}
+    groups_of: dict[int, list[Row[Any]]] = {row.id: [] for row in changed}
+    for group in connection.execute(_GROUPS_OF, these):
         groups_of[group.incident_id].append(group)
     touched: dict[int, _Touched] = {}
     joining: list[_Joining] = []
     for row in changed:
-        labels = json.loads(row.labels)
+        labels = from_json_text(row.labels)
         known = groups_of[row.id]
         keys = {(group.receiver, group.group_key) for group in known}
         for group in known:
@@ -61,8 +60,8 @@ def route_changed(
                 joining.append(_Joining(row.id, key, route, labels, due_at))
     _join(connection, joining, touched, now=now)
     _let_know(connection, touched, now=now)
-    connection.execute(update(incidents).where(incidents.c.id.in_(ids)).values(changed=False))
-    return len(ids)
+    connection.execute(_SEEN, these)
+    return len(changed)
 
 
 @dataclass
@@ -101,34 +100,20 @@ def _join(
 ) -> None:
     """Makes them members of their groups, of new ones where there are none."""
     first = {one.key: one for one in reversed(joining)}
-    found = _active_groups(connection, first)
-    made = [
-        _new_group(first[key]) for key in dict.fromkeys(j.key for j in joining) if key not in found
-    ]
-    if made:
-        execute_many(connection, _NEW_GROUP, made)
-        found |= _active_groups(connection, first.keys() - found.keys())
+    keys = list(dict.fromkeys(one.key for one in joining))
+    given = [{"receiver": receiver, "group_key": key} for receiver, key in keys]
+    ids = dict(zip(keys, first_of_each(connection, _ACTIVE_GROUP, given), strict=True))
+    lacking = [key for key, found in ids.items() if found is None]
+    made = first_of_each(connection, _NEW_GROUP, [_new_group(first[key]) for key in lacking])
+    ids |= zip(lacking, made, strict=True)
+    group_of = {key: found[0] for key, found in ids.items() if found is not None}
     execute_many(
         connection,
         _NEW_MEMBER,
-        [{"group_id": found[j.key], "incident_id": j.incident_id} for j in joining],
+        [{"group_id": group_of[j.key], "incident_id": j.incident_id} for j in joining],
     )
     for j in joining:
-        _touch(touched, found[j.key], j.route, j.due_at if j.due_at <= now else None)
-
-
-def _active_groups(
-    connection: Connection, keys: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], int]:
-    """The ids of the active groups among these."""
-    of_receiver: dict[str, list[str]] = {}
-    for receiver, key in keys:
-        of_receiver.setdefault(receiver, []).append(key)
-    return {
-        (receiver, row.group_key): row.id
-        for receiver, wanted in of_receiver.items()
-        for row in connection.execute(_ACTIVE_GROUPS, {"of": receiver, "keys": wanted})
-    }
+        _touch(touched, group_of[j.key], j.route, j.due_at if j.due_at <= now else None)
 
 
 def _new_group(first: _Joining) -> dict[str, Any]:
@@ -186,13 +171,15 @@ _GROUPS_OF = (
         groups.c.active,
     )
     .join(members, members.c.group_id == groups.c.id)
-    .where(members.c.incident_id.in_(bindparam("ids", expanding=True)))
+    .join(incidents, incidents.c.id == members.c.incident_id)
+    .where(IS_CHANGED, incidents.c.id <= bindparam("last"))
 )
-_ACTIVE_GROUPS = select(groups.c.id, groups.c.group_key).where(
-    IS_ACTIVE,
-    groups.c.receiver == bindparam("of"),
-    groups.c.group_key.in_(bindparam("keys", expanding=True)),
+_SEEN = (
+    update(incidents).where(IS_CHANGED, incidents.c.id <= bindparam("last")).values(changed=False)
 )
-_NEW_GROUP = as_text(insert(groups))
+_ACTIVE_GROUP = text(
+    "SELECT id FROM alert_groups WHERE active AND receiver = :receiver AND group_key = :group_key"
+)
+_NEW_GROUP = as_text(insert(groups).returning(groups.c.id))
 _NEW_MEMBER = as_text(insert(members))
 _PLAN = text("UPDATE alert_conversations SET due_at = :next, dirty = dirty + 1 WHERE id = :which")

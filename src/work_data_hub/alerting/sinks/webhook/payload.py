@@ -21,6 +21,7 @@ VERSION = "4"
 NO_TIME = "0001-01-01T00:00:00Z"
 # Alertmanager sends a receiver's name escaped for use in a regular expression.
 _QUOTED = re.compile(r"[\\.+*?()|\[\]{}^$]")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -39,14 +40,13 @@ def payload(notification: Notification, *, max_alerts: int = 0) -> bytes:
         "groupKey": _text(notification.group_key),
         "truncatedAlerts": len(notification.incidents) - len(shown),
     }
-    return json.dumps(data, separators=(",", ":")).encode("ascii")
+    return _ENCODER.encode(data).encode("ascii")
 
 
 def go_time(at: datetime) -> str:
     """As Go writes RFC 3339: no zeros at the end of the fraction, no fraction for none."""
-    whole, _, fraction = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if at.microsecond else text}Z"
 
 
 def _status(incidents: Iterable[Incident]) -> Status:
@@ -80,4 +80,4 @@ def _texts(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _text(text: str) -> str:
     """Half a character, as a broken file name may hold, is no JSON to a strict reader."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
