@@ -169,9 +169,11 @@ def test_what_was_told_while_the_server_restarted_is_recorded_by_the_next_pass(
     server: Server, router_at: Any, chat: RecordingSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver = chat.deliver
+    is_stopped = threading.Event()
 
     def stop_and_deliver(*args: Any, **named: Any) -> Any:
         server.stop()
+        is_stopped.set()
         return deliver(*args, **named)
 
     monkeypatch.setattr(chat, "deliver", stop_and_deliver)
@@ -179,6 +181,7 @@ def test_what_was_told_while_the_server_restarted_is_recorded_by_the_next_pass(
     router.publish(failed())
     with pytest.raises(StoreUnavailable):
         router.dispatch()
+    assert is_stopped.wait(30)  # the dispatcher may miss the server while it is still stopping
     server.start()
     assert router.dispatch() == 1
     assert [n.purpose for n in chat.delivered] == ["open"]
