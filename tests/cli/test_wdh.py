@@ -120,6 +120,33 @@ def test_files_shows_the_state_of_each(wdh: Wdh, sample: Path) -> None:
     assert sorted(states.values()) == ["failed"] + ["loaded"] * 7
 
 
+def test_a_refused_file_is_loaded_again_when_it_is_told_so(wdh: Wdh, folder: Path) -> None:
+    workbook = folder / "data" / "2024_11_受托业绩报告.xlsx"
+    workbook.parent.mkdir()
+    workbook.write_bytes(b"PK, and then nothing")
+    for _ in range(3):
+        assert wdh("run", "--execute")[0] == 1
+    assert [entry["state"] for entry in wdh.json("files")] == ["refused"]
+    assert wdh.json("run", "--execute") == []
+    code, out, _ = wdh("files", "retry", workbook.name)
+    assert code == 0
+    assert workbook.name in out
+    assert [entry["state"] for entry in wdh.json("files")] == ["failed"]
+    assert wdh("run", "--execute")[0] == 1
+    assert [entry["state"] for entry in wdh.json("files")] == ["failed"]
+
+
+def test_what_is_not_refused_cannot_be_retried(wdh: Wdh, sample: Path) -> None:
+    wdh("run", "--execute")
+    loaded = next(e for e in wdh.json("files") if e["state"] == "loaded")["relative_path"]
+    code, _, err = wdh("files", "retry", loaded)
+    assert code == 1
+    assert "is loaded, not refused" in err
+    code, _, err = wdh("files", "retry", "nothing.xlsx")
+    assert code == 1
+    assert "no file nothing.xlsx" in err
+
+
 def test_sources_check_names_the_line_of_a_fault(wdh: Wdh, folder: Path) -> None:
     assert wdh("sources", "check")[0] == 0
     (folder / "bad.yml").write_text("domains:\n  d:\n    pattern: '('\n    table: t\n    pk: [a]\n")

@@ -185,3 +185,13 @@ def test_every_file_is_pending_or_dealt_with_and_none_twice(
     done = [f for f in files if f.path in entries and entries[f.path].inode == f.metadata["inode"]]
     assert sorted(f.path for f in [*waiting, *done]) == sorted(f.path for f in files)
     assert waiting == sorted(waiting, key=lambda f: f.order)
+
+
+def test_a_refused_file_can_be_given_its_chances_again(warehouse: Warehouse) -> None:
+    ledger, found = Ledger(warehouse), file()
+    entry = failed(ledger, found, "1", "2", "3", sha256="x")
+    assert waiting_for_a_run([found], ledger.entries(DOMAIN)) == []
+    assert ledger.retry(entry, now=NOW)
+    assert waiting_for_a_run([found], ledger.entries(DOMAIN)) == [found]
+    assert not ledger.retry(entry)
+    assert failed(ledger, found, "4", "5", sha256="x").state is FileState.FAILED

@@ -259,6 +259,33 @@ def test_what_was_loaded_before_the_warehouse_went_is_told_and_plotted(
     assert len([e for e in result.all_events if e.is_step_materialization]) == 1
 
 
+def test_a_folder_that_vanishes_after_the_files_were_committed_does_not_fail_the_run(
+    landing: LandingFolder,
+    instance: DagsterInstance,
+    open_alerts: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = landing.put_broken("2024_10_受托业绩报告.xlsx")
+    assert not run(instance).success
+    broken.unlink()
+    landing.put(NOVEMBER)
+    load, folder = ops.load_file, landing.path
+
+    def load_and_vanish(*arguments: Any, **options: Any) -> Any:
+        report = load(*arguments, **options)
+        folder.rename(folder.with_name("unmounted"))
+        return report
+
+    monkeypatch.setattr(ops, "load_file", load_and_vanish)
+    result = run(instance)
+    assert result.success
+    (report,) = result.output_for_node("load_op")
+    assert report.loaded == 3
+    names = [name for name, _ in open_alerts()]
+    assert "LandingFolderMissing" in names
+    assert "UnreadableFile" in names
+
+
 def test_a_path_that_is_none_of_ours_fails_alone(
     landing: LandingFolder, instance: DagsterInstance, warehouse: Callable[[str], Any]
 ) -> None:

@@ -12,6 +12,9 @@ import typer
 
 from .options import Domain, Json
 
+files_app = typer.Typer(
+    name="files", help="The ledger: every file, and what became of it.", invoke_without_command=True
+)
 quarantine_app = typer.Typer(
     name="quarantine", help="Rows that were not loaded, and why.", no_args_is_help=True
 )
@@ -22,8 +25,13 @@ FileFilter = Annotated[
 ]
 
 
-def files(domain: Domain = "trustee_performance", as_json: Json = False) -> None:
+@files_app.callback()
+def files(
+    context: typer.Context, domain: Domain = "trustee_performance", as_json: Json = False
+) -> None:
     """The ledger: every file that was dealt with, and what became of it."""
+    if context.invoked_subcommand is not None:
+        return
     from ..config.settings import get_settings
     from ..io.loader.ledger import Ledger
     from ..io.loader.warehouse_loader import Warehouse
@@ -54,6 +62,34 @@ def files(domain: Domain = "trustee_performance", as_json: Json = False) -> None
         ],
         right=["rows in", "loaded", "superseded", "quarantined"],
     )
+
+
+@files_app.command("retry")
+def files_retry(
+    path: Annotated[str, typer.Argument(help="A file as `wdh files` names it, or its path.")],
+    domain: Domain = "trustee_performance",
+    as_json: Json = False,
+) -> None:
+    """Let a refused file be loaded again, as after a change of its content: by the next run."""
+    from ..config.settings import get_settings
+    from ..io.loader.ledger import Ledger
+    from ..io.loader.warehouse_loader import Warehouse
+    from .console import console, show_json
+    from .errors import Mistake
+
+    with Warehouse.open(get_settings().warehouse_url) as warehouse:
+        ledger = Ledger(warehouse)
+        entries = ledger.entries(domain).values()
+        named = {path, str(Path(path).absolute())}
+        entry = next((e for e in entries if named & {e.relative_path, e.path}), None)
+        if entry is None:
+            raise Mistake(f"the ledger of {domain} has no file {path}; `wdh files` names them")
+        if not ledger.retry(entry):
+            raise Mistake(f"{entry.relative_path} is {entry.state.value}, not refused")
+    if as_json:
+        show_json({"file": entry.relative_path, "state": "failed"})
+    else:
+        console().print(f"{entry.relative_path} waits for the next run", soft_wrap=True)
 
 
 @quarantine_app.command("list")

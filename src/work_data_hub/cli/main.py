@@ -7,7 +7,7 @@ import sys
 import typer
 
 from .alerts import alerts_app
-from .files import files, quarantine_app, sources_app
+from .files import files_app, quarantine_app, sources_app
 from .run import demo, run, sample_data
 from .serve import serve
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
-app.command()(files)
+app.add_typer(files_app)
 app.add_typer(quarantine_app)
 app.command("sample-data")(sample_data)
 app.add_typer(sources_app)

@@ -75,17 +75,20 @@ def crashed(
 
     Such a run died (killed, out of memory) before it could say which file it failed on. It counts
     as a failed run of each of its files, else a file that kills its run is requested for ever.
-    A run asked for before the file's present content arrived says nothing about it.
+    A run asked for before the file's present content arrived, or before `wdh files retry` gave the
+    file its chances again, says nothing about it.
     """
     found = []
     for file in files:
         entry = entries.get(file.path)
         known = set(entry.failed_runs) if entry is not None else set()
-        arrived_s = float(file.metadata.get("ctime") or modified_s(file))
+        since_s = float(file.metadata.get("ctime") or modified_s(file))
+        if entry is not None and entry.is_retried:
+            since_s = max(since_s, entry.updated_at.timestamp())
         for run in ended:
             if run.root_run_id in known or file.path not in run.paths:
                 continue
-            if run.requested_at_s >= arrived_s:
+            if run.requested_at_s >= since_s:
                 known.add(run.root_run_id)
                 found.append((file, run))
     return found

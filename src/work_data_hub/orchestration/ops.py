@@ -29,6 +29,7 @@ from ..io.connectors.file_connector import DataSourceConnector, DiscoveredFile
 from ..io.errors import (
     FileUnreadable,
     LandingFolderMissing,
+    LandingFolderUnreadable,
     RowsRefusedByTable,
     WarehouseError,
 )
@@ -172,7 +173,7 @@ def load_op(
                 progress.get()(_name(file.file), "load")
                 reports.append(_load(context, config, warehouse, file))
             if files and not config.plan_only:
-                _withdraw_what_is_gone(warehouse, [file.file for file in files])
+                _withdraw_what_is_gone(context, warehouse, [file.file for file in files])
     except WarehouseError as err:
         outage = err
     if not config.plan_only and any(not report.failed for report in reports):
@@ -218,13 +219,25 @@ def _load(
     return report
 
 
-def _withdraw_what_is_gone(warehouse: Warehouse, taken: list[DiscoveredFile]) -> None:
+def _withdraw_what_is_gone(
+    context: OpExecutionContext, warehouse: Warehouse, taken: list[DiscoveredFile]
+) -> None:
+    """Close the alerts of files that had failed and are gone.
+
+    The run's files are committed by now: a landing folder that cannot be looked at fails it no
+    more. The next run, or the next tick of a sensor, does.
+    """
     domain, ledger = taken[0].domain, Ledger(warehouse)
     entries = ledger.entries(domain)
     if not failed_entries(entries):
         return
     try:
         withdraw(ledger, [*DataSourceConnector().discover(domain), *taken], entries)
+    except LandingFolderMissing as err:
+        publish_from_run([landing_folder_missing(domain, err)])
+        context.log.error(f"alerts of files that are gone stay open: {err}")
+    except LandingFolderUnreadable as err:
+        context.log.error(f"alerts of files that are gone stay open: {err}")
     except AlertingError as err:
         print(f"alerts of files that are gone stay open: {err}", file=sys.stderr)  # noqa: T201
 

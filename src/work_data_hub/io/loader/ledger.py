@@ -71,6 +71,11 @@ class LedgerEntry:
     duration_s: float | None = None
 
     @property
+    def is_retried(self) -> bool:
+        """It was refused, somebody gave it its chances again, and it has used none so far."""
+        return self.state is FileState.FAILED and not self.failed_runs
+
+    @property
     def order(self) -> tuple[int, int, int, float, str]:
         """As DiscoveredFile.order: rises from the oldest file to the newest."""
         return (self.year, self.month, self.version, self.mtime, self.path)
@@ -126,6 +131,17 @@ class Ledger:
                     moment = now or datetime.now(UTC)
                     gone = replace(entry, state=FileState.WITHDRAWN, updated_at=moment)
                     write_entry(connection, gone)
+
+    def retry(self, entry: LedgerEntry, *, now: datetime | None = None) -> bool:
+        """Give a refused file its chances again; False where it is not refused (any more)."""
+        with self._warehouse.writing() as connection:
+            known = read_entry(connection, entry.domain, entry.path)
+            if known is None or known.state is not FileState.REFUSED:
+                return False
+            moment = now or datetime.now(UTC)
+            again = replace(known, state=FileState.FAILED, failed_runs=(), updated_at=moment)
+            write_entry(connection, again)
+        return True
 
     def record_failure(
         self,
