@@ -19,6 +19,9 @@ MODULES = (
     "publish",
     "delivery",
     "storm",
+    "kill9",
+    "dead_sink",
+    "alertmanager",
     "dispatch_history",
     "metrics_scrape",
 )
