@@ -24,6 +24,7 @@ MODULES = (
     "alertmanager",
     "dispatch_history",
     "metrics_scrape",
+    "feed_tick",
 )
 
 

@@ -29,6 +29,7 @@ SENSOR_NAME = "alerting_sensor"
 # Dagster gives a sensor's tick 60 s; https://docs.dagster.io/guides/automate/sensors
 FEED_BUDGET_S = 20.0
 RECONCILER_BUDGET_S = 10.0
+TALLY_BUDGET_S = 5.0
 # Dagster's daemon evaluates sensors one after another: waiting out a rate limit here makes them all
 # wait. What is not due by then is sent by the next tick.
 SEND_BUDGET_S = 15.0
@@ -75,13 +76,14 @@ def alerting_definitions(
 def tick(
     instance: DagsterInstance, router: AlertRouter, reconciler: Reconciler | None = None
 ) -> str:
-    """One round of the feed, then one of the dispatcher, in a sentence.
+    """One round of the feed, then one of the dispatcher, then of the tally, in a sentence.
 
     The dispatcher has its turn even when the feed raises: what is stored already must not wait for
     it. Either's error fails the tick. The Watchdog beats where the feed came to a good end.
     """
     from ..alerting.sink import Deadline
     from ..alerting.watchdog import beat, ping_routes
+    from . import tally
     from .feed import advance
 
     try:
@@ -93,6 +95,7 @@ def tick(
             router.publish(beat())
     finally:
         sent = router.drain(budget_s=SEND_BUDGET_S)
+    tally.advance(instance, router.store, now=now, deadline=Deadline(TALLY_BUDGET_S))
     return (
         f"failures told: {report.told}, held for their retry: {report.held},"
         f" incidents closed: {report.recovered}, messages sent: {sent}"

@@ -18,7 +18,7 @@ from ..alerting.redact import Redactor
 from ..alerting.sink import Deadline
 from ..alerting.timing import utc_now
 from ..alerting.workers import DELIVERY_DEADLINE_S, OVERRUN_S
-from . import feed
+from . import feed, tally
 from .http_endpoint import Verdict, answering
 from .live_router import LiveRouter
 from .reconciler import Reconciler
@@ -51,6 +51,7 @@ class Intervals:
 
     feed_s: float = 0.25
     reconcile_s: float = 60.0
+    tally_s: float = 5.0
     watch_s: float = 15.0
 
 
@@ -79,6 +80,7 @@ class Service:
         yield Round("feed", self._feed, self._intervals.feed_s)
         yield Round("dispatch", self._dispatch, LOOK_EVERY_S)
         yield Round("reconcile", self._reconcile, self._intervals.reconcile_s)
+        yield Round("tally", self._tally, self._intervals.tally_s)
         yield Round("watch", self._watch_all, self._intervals.watch_s)
 
     def _feed(self) -> float | None:
@@ -108,6 +110,14 @@ class Service:
         if done.missing or done.recovered:
             self.rounds.wake("dispatch")
         return 0.0 if done.behind else None
+
+    def _tally(self) -> None:
+        tally.advance(
+            self._instance,
+            self._live.router.store,
+            now=utc_now(),
+            deadline=Deadline(FEED_BUDGET_S),
+        )
 
     def _dispatch(self) -> float | None:
         """One pass where something is due; the seconds until something may be."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dagster import (
     DagsterEvent,
@@ -65,15 +66,20 @@ _IDS_AFTER = select(_LOG.id, _LOG.timestamp).where(
 )
 # Of a storage that is no SQL.
 _PAGE = 1_000
+# Asked several times a second; an instance's never changes.
+_storage_ids: WeakKeyDictionary[DagsterInstance, str] = WeakKeyDictionary()
 
 
 def storage_id(instance: DagsterInstance) -> str:
     """Names the instance's storage; another one when `dagster dev` makes a temporary one."""
+    if known := _storage_ids.get(instance):
+        return known
     storage: Any = instance.run_storage
     # Dagster makes the name when it is first asked for it. Two processes that ask at that moment
     # are told two names; from the second time on both are told the one that came first.
     storage.get_run_storage_id()
-    return str(storage.get_run_storage_id())
+    _storage_ids[instance] = found = str(storage.get_run_storage_id())
+    return found
 
 
 def retries_enabled(instance: DagsterInstance) -> bool:
