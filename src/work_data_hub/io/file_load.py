@@ -25,6 +25,7 @@ from .file_report import FileReport
 from .file_transaction import FileTransaction, LoadMode, with_counts
 from .loader.kept_rows import failed_rows, replace_open_rows
 from .loader.ledger import FileState, entry_of, failure_after, read_entry, write_entry
+from .loader.totals import count_file
 
 if TYPE_CHECKING:
     from .loader.warehouse_loader import Warehouse
@@ -132,4 +133,5 @@ def fail_file(
         write_entry(connection, entry)
         if plan is not None and kept is not None:
             replace_open_rows(connection, kept, entry=entry, sheet=plan.rows.sheet)
+        count_file(connection, entry.domain, report)
     return replace(report, state=entry.state)

@@ -12,6 +12,7 @@ from .file_read import FilePlan
 from .file_report import FileReport
 from .loader.kept_rows import refused_rows, replace_open_rows, unplaced_rows
 from .loader.ledger import FileState, LedgerEntry, read_entries, write_entry
+from .loader.totals import count_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,6 +91,7 @@ class FileTransaction:
             left_over = now_there - placement.records.height
         report = self._report(placement, left_over=left_over)
         write_entry(connection, with_counts(entry, report))
+        count_file(connection, entry.domain, report)
         return report
 
     def _is_loaded(self, before: LedgerEntry | None) -> bool:

@@ -13,6 +13,7 @@ from ..domain.errors import InputError
 from ..domain.trustee_performance.service import process
 from .loader.ledger import FileState, LedgerEntry, read_entries, write_entry
 from .loader.quarantine import Quarantine, QuarantinedRow, mark_replayed, open_rows
+from .loader.totals import count_replay
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -109,6 +110,7 @@ class _Replay:
         )
         if is_latest:
             write_entry(connection, _after(entry, report, self.now))
+        count_replay(connection, self.domain, rows=len(passed))
         return report
 
     def _outcome(self) -> Outcome:

@@ -6,11 +6,14 @@ import time
 from collections.abc import Sequence
 
 from ..config.data_sources import DomainConfig, load_data_sources
+from ..domain.trustee_performance import DOMAIN
 from ..io.connectors.file_connector import DiscoveredFile
 from ..io.file_load import FilePlan, read_file
 from ..io.loader.warehouse_loader import build_insert_sql
+from ..observability.local_router import local_router
 from .data_alerts import DataAlert, Finding, FoundBy, alert_of, over_with, publish
 from .load_findings import findings_in
+from .metrics import count_probe
 
 SECONDS_A_DAY = 86_400
 
@@ -21,6 +24,7 @@ def probe_newest(files: Sequence[DiscoveredFile], *, now_s: float | None = None)
     Raises AlertingError when an alert cannot be stored: the tick then fails.
     """
     if not files:
+        count_probe(local_router().store, DOMAIN, outcome="no_file")
         return "no file to probe"
     file = files[0]
     name = str(file.metadata.get("relative_path") or file.path)
@@ -31,6 +35,12 @@ def probe_newest(files: Sequence[DiscoveredFile], *, now_s: float | None = None)
     publish(
         [alert_of(f, domain=file.domain, file=name, found_by=FoundBy.PROBE) for f in found],
         resolved=over_with(found, domain=file.domain, file=name, found_by=FoundBy.PROBE),
+    )
+    count_probe(
+        local_router().store,
+        file.domain,
+        outcome="found" if found else "passed",
+        findings=[f.kind.value for f in found],
     )
     if found:
         return f"{name}: " + "; ".join(f"{f.kind}: {f.summary}" for f in found)

@@ -21,10 +21,12 @@ from ..io.errors import LandingFolderMissing
 from ..io.loader.ledger import Ledger
 from ..io.loader.pending import pending
 from ..io.loader.warehouse_loader import Warehouse
-from .data_alerts import landing_folder_found, landing_folder_missing, publish
+from ..observability.local_router import local_router
+from .data_alerts import DataAlert, landing_folder_found, landing_folder_missing, publish
 from .file_requests import batches, crashed, modified_s, watermark
 from .jobs import build_run_config, trustee_performance_multi_file_job
 from .load_findings import killed_its_run, withdraw
+from .metrics import count_probe
 from .probe import probe_newest
 from .requested_runs import RequestedRuns
 
@@ -116,6 +118,8 @@ def trustee_dq_sensor(_context: SensorEvaluationContext) -> SkipReason:
     try:
         files = _discovered()
     except LandingFolderMissing as err:
+        missing = DataAlert.LANDING_FOLDER_MISSING.value
+        count_probe(local_router().store, DOMAIN, outcome="found", findings=[missing])
         return SkipReason(str(err))
     return SkipReason(probe_newest(files))
 

@@ -157,6 +157,8 @@ class Ledger:
 
         A retry of the same root run counts once; other content starts at one again.
         """
+        from .totals import count_lost
+
         with self._warehouse.writing() as connection:
             entry = failure_after(
                 read_entry(connection, file.domain, file.path),
@@ -169,6 +171,7 @@ class Ledger:
                 ),
             )
             write_entry(connection, entry)
+            count_lost(connection, file.domain)
         return entry
 
 

@@ -1,4 +1,4 @@
-"""The tables that the loader keeps beside the data: the ledger and the quarantine.
+"""The tables that the loader keeps beside the data: ledger, quarantine, totals.
 
 Imports SQLAlchemy: reach it from inside functions only.
 """
@@ -99,4 +99,14 @@ quarantine = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("replayed_at", UtcTime),
     Index("wdh_quarantine_file", "domain", "file"),
+)
+
+# What was ever loaded, counted: see totals.py.
+totals = Table(
+    "wdh_totals",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("value", Double, nullable=False),
 )

@@ -81,14 +81,14 @@ class Warehouse:
             with self.engine.connect() as connection:
                 if not self.is_postgres:
                     connection.exec_driver_sql("BEGIN")
-                yield connection if self._has_tables(connection) else None
+                yield connection if self._has_table(connection, "wdh_quarantine") else None
                 connection.rollback()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is the only writer; it commits when the block ends without error.
 
-        The ledger and the quarantine are created when they are missing, also the folder of a
+        Ledger, quarantine and totals are created when they are missing, also the folder of a
         SQLite file. Raises WarehouseError.
         """
         with self._explained("written"):
@@ -98,7 +98,8 @@ class Warehouse:
                     _be_the_only_writer(connection)
                 else:
                     _begin_on_sqlite(connection)
-                if not self._has_tables(connection):
+                # The newest table: a warehouse of an earlier version lacks it.
+                if not self._has_table(connection, "wdh_totals"):
                     from .tables import metadata
 
                     metadata.create_all(connection)
@@ -118,10 +119,10 @@ class Warehouse:
         url = self.engine.url
         return None if self.is_postgres or _in_memory(url) else Path(str(url.database))
 
-    def _has_tables(self, connection: Connection) -> bool:
+    def _has_table(self, connection: Connection, name: str) -> bool:
         from sqlalchemy import inspect
 
-        return inspect(connection).has_table("wdh_quarantine")
+        return inspect(connection).has_table(name)
 
     def _make_folder(self) -> None:
         if (file := self._file()) is not None:
