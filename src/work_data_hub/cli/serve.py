@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from ..config.settings import Settings
+    from ..observability.collector import DagsterCollector
     from ..observability.live_router import LiveRouter
     from ..observability.server import Intervals
+    from ..observability.sources import Source
     from ..observability.watch import Limits
 
 MAX_PORT = 65_535
@@ -58,6 +61,7 @@ def serve(listen: Annotated[str, _ListenOption] = "127.0.0.1:9464") -> None:
                 stop=stop,
                 intervals=_intervals(settings),
                 limits=_limits(settings),
+                collectors=[_dagster_collector(instance, settings)],
                 announce=lambda address: _say(f"serving on {address}"),
             )
     except OSError as err:
@@ -90,6 +94,31 @@ def _limits(settings: Settings) -> Limits:
         dispatch_lag_s=settings.dispatch_lag_s,
         round_failing_s=settings.round_failing_s,
     )
+
+
+def _dagster_collector(instance: DagsterInstance, settings: Settings) -> DagsterCollector:
+    from ..alerting.store.store import Store
+    from ..observability.collector import DagsterCollector
+
+    return DagsterCollector(
+        instance,
+        store=Store(settings.alerts_url),
+        dagster_url=settings.dagster_url,
+        more=_pipeline_sources(settings),
+        patience=_limits(settings).daemons,
+    )
+
+
+def _pipeline_sources(settings: Settings) -> list[Source[Any]]:
+    """What the pipeline tells of itself; nothing for a team that only adopted the router."""
+    if not all(find_spec(name) for name in ("polars", "fastexcel")):
+        return []
+    named = {"warehouse_url", "data_base_dir", "data_sources_config"} & settings.model_fields_set
+    if not named and not (settings.state_dir / "warehouse.db").exists():
+        return []
+    from ..orchestration.metrics import pipeline_sources
+
+    return pipeline_sources(settings)
 
 
 def address_of(listen: str) -> tuple[str, int]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
     from prometheus_client.registry import Collector
 
-FEED_BUDGET_S = 20.0
+FEED_BUDGET_S = TALLY_BUDGET_S = 20.0
 # How often failures that wait for Dagster's own retry are looked at; see retries.py.
 REVIEW_HELD_S = 2.0
 # What hooks and other processes publish is told so much later at most.
@@ -53,6 +53,7 @@ class Intervals:
     reconcile_s: float = 60.0
     tally_s: float = 5.0
     watch_s: float = 15.0
+    tally_s: float = 5.0
 
 
 class Service:
@@ -82,6 +83,7 @@ class Service:
         yield Round("reconcile", self._reconcile, self._intervals.reconcile_s)
         yield Round("tally", self._tally, self._intervals.tally_s)
         yield Round("watch", self._watch_all, self._intervals.watch_s)
+        yield Round("tally", self._tally, self._intervals.tally_s)
 
     def _feed(self) -> float | None:
         now = time.monotonic()
@@ -138,6 +140,10 @@ class Service:
 
     def _watch_all(self) -> None:
         self._watch.turn()
+
+    def _tally(self) -> None:
+        store = self._live.router.store
+        tally.advance(self._instance, store, now=utc_now(), deadline=Deadline(TALLY_BUDGET_S))
 
     def healthy(self) -> Verdict:
         """The process is alive and its rounds turn. Who restarts what is not asks this."""
