@@ -38,8 +38,10 @@ MAX_OTHERS = 25
 # Shown as fields, in this order; every other label follows, then annotations nobody knows.
 _FIELDS = (
     *("job", "step", "partition", "schedule", "sensor", "asset_key", "check", "domain"),
-    *("file", "files", "receiver", "integration", "error_class", "reason", "owner", "team"),
+    *("file", "files", "daemon", "last_heartbeat", "round", "receiver", "integration"),
+    *("undelivered", "dead_letter", "group", "error_class", "reason", "owner", "team"),
     *("attempt", "backfill", "assets", "found_by", "location", "run_id", "root_run_id"),
+    "wdh_receiver",
 )
 # Annotations that may come in several languages.
 _SPOKEN = ("summary", "next_step", "changes")
@@ -58,6 +60,9 @@ _PLACES = (
     ("asset_key", "check"),
     ("domain", "file"),
     ("receiver", "integration"),
+    ("daemon",),
+    ("round",),
+    ("file",),
     ("location",),
 )
 

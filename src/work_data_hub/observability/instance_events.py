@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .. import locations
 from ..alerting.alert import ALERTNAME, SEVERITY, Alert, Severity
 from ..alerting.render import local_time
 from ..alerting.troubles import CONFIG_INVALID, DISPATCH_LAG, ROUND_FAILING
@@ -37,6 +38,8 @@ def daemon_down(found: Down) -> Alert:
         Severity.CRITICAL,
         {
             "summary": f"Dagster's daemon {found.name} {since}{without}",
+            "summary_zh": f"Dagster 守护进程 {found.name} "
+            + (f"自 {local_time(found.beat_at)} 起没有心跳" if found.beat_at else "从未运行过"),
             "last_heartbeat": found.beat_at.isoformat() if found.beat_at else "",
         },
     )
@@ -50,7 +53,11 @@ def dispatch_lag(receiver: str, integration: str, *, waits_s: float, count: int)
     return _alert(
         {ALERTNAME: DISPATCH_LAG, "receiver": receiver, "integration": integration},
         Severity.CRITICAL,
-        {"summary": f"{what}, the oldest for {waits_s / 60:.0f} min: is a dispatcher at work?"},
+        {
+            "summary": f"{what}, the oldest for {waits_s / 60:.0f} min: is a dispatcher at work?",
+            "summary_zh": f"{count} 条到期通知未发出，最久已等 {waits_s / 60:.0f} 分钟："
+            "发送进程在运行吗？",
+        },
     )
 
 
@@ -61,6 +68,7 @@ def config_invalid(file: str, problem: str) -> Alert:
         Severity.CRITICAL,
         {
             "summary": f"{file} was changed and cannot be used; what it said before goes on",
+            "summary_zh": f"{file} 改动后无法使用，仍按改动前的内容发送",
             "error": problem,
         },
     )
@@ -72,12 +80,14 @@ def round_failing(name: str, *, fails_s: float, error: str) -> Alert:
         Severity.CRITICAL,
         {
             "summary": f"wdh serve: its {name} has failed for {fails_s / 60:.0f} min: {error}",
+            "summary_zh": f"wdh serve 的 {name} 已连续失败 {fails_s / 60:.0f} 分钟：{error}",
             "error": error,
         },
     )
 
 
 def _alert(labels: Mapping[str, str], severity: Severity, annotations: Mapping[str, str]) -> Alert:
-    filled = {name: text for name, text in annotations.items() if text}
+    told = {**annotations, "runbook_url": locations.runbook_url(labels[ALERTNAME])}
+    filled = {name: text for name, text in told.items() if text}
     kept = {name: value for name, value in labels.items() if value}
     return Alert({**kept, SEVERITY: severity}, filled, identity=tuple(kept))
