@@ -9,7 +9,7 @@ export WDH_STATE_DIR := $(CURDIR)/.wdh
 export DAGSTER_HOME  := $(CURDIR)/.wdh/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run dev test test-oldest check dashboards bench env lock clean
+.PHONY: help run dev test test-oldest compose-test check bench dashboards env lock clean
 
 help:  ## What there is to do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
@@ -43,6 +43,9 @@ lint: $(STAMP)
 
 dashboards: $(STAMP)  ## Grafana's dashboards as JSON, from the code in dashboards/
 	$(BIN)/python -m dashboards
+
+compose-test: $(STAMP)  ## docker compose up for real: the stack, a failing run, each container killed
+	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/pytest -x -v -s --durations=0 --durations-min=5 tests/compose
 
 bench: $(STAMP)  ## The figures of docs/figures.md, measured side by side
 	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/python -m benchmarks

@@ -1,0 +1,133 @@
+"""`make compose-test`: the stack of docker-compose.yml, from `up` to `down`, told in order.
+
+Plain `pytest` passes it by: it needs `docker` on PATH and some minutes.
+"""
+
+from __future__ import annotations
+
+import stat
+import sys
+import time
+
+import pytest
+import requests
+
+from work_data_hub.cli.sample_data import HEADING
+from work_data_hub.cli.sample_workbook import Sheet, workbook
+
+from .stack import SERVICES, Stack, say, wait_for
+
+ROWS_OF_SAMPLE = 131
+ROWS_OF_WORKBOOK = 40
+ROWS = "SELECT count(*) FROM trustee_performance"
+UNDER_WAY = "SELECT count(*) FROM runs WHERE status IN ('STARTING', 'STARTED')"
+MULTI_FILE_JOB = "trustee_performance_multi_file_job"
+# Years that no sample is of, a month of which each test drops.
+DROPPED: list[str] = []
+
+
+def drop_workbook(stack: Stack) -> str:
+    """Drops a good workbook of a month that was not there yet; returns its name."""
+    year, month = 2018 + len(DROPPED) // 12, len(DROPPED) % 12 + 1
+    rows = [
+        (year, month, f"QY{n:04d}", "ABC01", 0.01 + n / 1000, 1 + n / 100, 1000.0 + n)
+        for n in range(ROWS_OF_WORKBOOK)
+    ]
+    name = f"{year}_{month:02d}_受托业绩报告.xlsx"
+    stack.drop(name, workbook(Sheet("受托业绩", [HEADING, *rows])))
+    DROPPED.append(name)
+    say(f"dropped {name}")
+    return name
+
+
+def wait_until_all_is_loaded(stack: Stack) -> None:
+    expected = ROWS_OF_SAMPLE + len(DROPPED) * ROWS_OF_WORKBOOK
+    wait_for(
+        f"{expected} rows in PostgreSQL",
+        lambda: int(stack.sql("warehouse", ROWS)) == expected,
+        timeout_s=240,
+    )
+
+
+def test_it_comes_up_healthy_in_minutes(stack: Stack) -> None:
+    began = time.monotonic()
+    stack.up()
+    say(f"up and healthy, with the build: {time.monotonic() - began:.0f} s")
+    assert {service: stack.health(service) for service in SERVICES} == dict.fromkeys(
+        SERVICES, "healthy"
+    )
+    if sys.platform != "win32":
+        assert stat.S_IMODE(stack.env_file.stat().st_mode) == 0o600
+
+
+def test_the_sample_is_loaded_by_the_sensor(stack: Stack) -> None:
+    wait_until_all_is_loaded(stack)
+    launched = "SELECT count(DISTINCT run_id) FROM run_tags WHERE key = 'dagster/sensor_name'"
+    assert int(stack.sql("dagster", launched)) >= 2
+
+
+def test_a_workbook_dropped_into_the_folder_becomes_rows(stack: Stack) -> None:
+    name = drop_workbook(stack)
+    wait_until_all_is_loaded(stack)
+    ledger = f"SELECT state, loaded FROM wdh_files WHERE path LIKE '%/{name}'"
+    assert stack.sql("warehouse", ledger) == f"loaded|{ROWS_OF_WORKBOOK}"
+
+
+def test_a_failed_run_is_told_by_webhook_and_by_mail(stack: Stack) -> None:
+    """The sample has a workbook that was cut off halfway."""
+    [alert, *_] = wait_for(
+        "RunFailed in the webhook receiver", lambda: stack.told("RunFailed"), timeout_s=120
+    )
+    assert alert["labels"]["job"] == MULTI_FILE_JOB
+    assert "is cut short or damaged" in str(alert["annotations"])
+    link = alert["generatorURL"]
+    assert link.startswith(stack.url("dagster", "/runs/"))
+    assert requests.get(link, timeout=10).status_code == 200
+    query = f'subject:"{MULTI_FILE_JOB}"'
+    [mail, *_] = wait_for(
+        "RunFailed in the mail catcher", lambda: stack.mails(query), timeout_s=120
+    )
+    assert [to["Address"] for to in mail["To"]] == ["on-call@example.org"]
+
+
+def test_grafana_lets_in_who_has_the_password_and_reaches_prometheus(stack: Stack) -> None:
+    health = stack.url("grafana", "/api/datasources/uid/prometheus/health")
+    assert requests.get(health, timeout=10).status_code == 401
+    assert requests.get(health, auth=("admin", "admin"), timeout=10).status_code == 401
+    settings = dict(
+        line.split("=", 1)
+        for line in stack.env_file.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    password = settings["STACK_GRAFANA_PASSWORD"]
+    answer = requests.get(health, auth=("admin", password), timeout=10)
+    assert (answer.status_code, answer.json()["status"]) == (200, "OK")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_killed_while_a_run_is_under_way_comes_back_and_nothing_is_lost(
+    stack: Stack, service: str
+) -> None:
+    drop_workbook(stack)
+    wait_for(
+        "its run is under way",
+        lambda: int(stack.sql("dagster", UNDER_WAY)),
+        timeout_s=60,
+        every_s=0.1,
+    )
+    restarts = stack.kill(service)
+    wait_for(
+        f"{service} is back",
+        lambda: stack.is_back(service, restarts_before=restarts),
+        timeout_s=180,
+    )
+    wait_until_all_is_loaded(stack)
+
+
+def test_after_all_that_everything_is_healthy(stack: Stack) -> None:
+    wait_for(
+        "everything is healthy",
+        lambda: {stack.health(service) for service in SERVICES} == {"healthy"},
+        timeout_s=120,
+    )
+    wait_for("no run is under way", lambda: stack.sql("dagster", UNDER_WAY) == "0", timeout_s=240)
