@@ -20,17 +20,10 @@ ROOT = Path(__file__).parents[2]
 PROJECT = "workdatahub-test"
 IMAGE = "workdatahub:0.1.0"
 PORTS = ("DAGSTER", "ALERTING", "PROMETHEUS", "GRAFANA", "MAILPIT", "RECEIVER")
-# What must be up, in the order in which it is killed.
-SERVICES = (
-    "alerting",
-    "webserver",
-    "daemon",
-    "code",
-    "postgres",
-    "prometheus",
-    "grafana",
-    "mailpit",
-)
+# The services in the order in which they are killed: those that a load or an alert passes through,
+# and those that look on.
+THAT_WORK = ("alerting", "webserver", "daemon", "code", "postgres")
+THAT_WATCH = ("prometheus", "grafana", "mailpit")
 # Ends a process of any container as the kernel does when memory runs out: `docker kill` would be
 # an operator's wish, after which the restart policy leaves a container alone.
 KILL = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGKILL)"

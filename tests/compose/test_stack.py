@@ -6,8 +6,10 @@ Plain `pytest` passes it by: it needs `docker` on PATH and some minutes.
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -15,12 +17,13 @@ import requests
 from work_data_hub.cli.sample_data import HEADING
 from work_data_hub.cli.sample_workbook import Sheet, workbook
 
-from .stack import SERVICES, Stack, say, wait_for
+from .stack import ROOT, THAT_WATCH, THAT_WORK, Stack, say, wait_for
 
 ROWS_OF_SAMPLE = 131
 ROWS_OF_WORKBOOK = 40
 ROWS = "SELECT count(*) FROM trustee_performance"
 UNDER_WAY = "SELECT count(*) FROM runs WHERE status IN ('STARTING', 'STARTED')"
+ALERTS_TOLD = "sum(wdh_alerts_total)"
 MULTI_FILE_JOB = "trustee_performance_multi_file_job"
 # Years that no sample is of, a month of which each test drops.
 DROPPED: list[str] = []
@@ -49,13 +52,35 @@ def wait_until_all_is_loaded(stack: Stack) -> None:
     )
 
 
+def kill_and_wait(stack: Stack, service: str) -> None:
+    restarts = stack.kill(service)
+    say(f"killed {service}")
+    wait_for(
+        f"{service} is back",
+        lambda: stack.is_back(service, restarts_before=restarts),
+        timeout_s=180,
+    )
+
+
+def test_without_an_env_file_compose_stops_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    done = subprocess.run(
+        ["docker", "compose", "--env-file", str(tmp_path / "empty"), "config"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "run `make env` first" in done.stderr
+
+
 def test_it_comes_up_healthy_in_minutes(stack: Stack) -> None:
     began = time.monotonic()
     stack.up()
     say(f"up and healthy, with the build: {time.monotonic() - began:.0f} s")
-    assert {service: stack.health(service) for service in SERVICES} == dict.fromkeys(
-        SERVICES, "healthy"
-    )
+    states = {service: stack.health(service) for service in (*THAT_WORK, *THAT_WATCH)}
+    assert set(states.values()) == {"healthy"}
     if sys.platform != "win32":
         assert stat.S_IMODE(stack.env_file.stat().st_mode) == 0o600
 
@@ -104,30 +129,48 @@ def test_grafana_lets_in_who_has_the_password_and_reaches_prometheus(stack: Stac
     assert (answer.status_code, answer.json()["status"]) == (200, "OK")
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_what_is_killed_while_a_run_is_under_way_comes_back_and_nothing_is_lost(
+@pytest.mark.parametrize("service", THAT_WORK)
+def test_what_is_killed_under_a_run_comes_back_and_nothing_is_lost(
     stack: Stack, service: str
 ) -> None:
-    drop_workbook(stack)
+    told = stack.metric(ALERTS_TOLD)
+    name = drop_workbook(stack)
+    broken = f"2016_{THAT_WORK.index(service) + 1:02d}_受托业绩报告.xlsx"
+    stack.drop(broken, b"PK\x03\x04 cut off")
     wait_for(
-        "its run is under way",
+        "a run is under way",
         lambda: int(stack.sql("dagster", UNDER_WAY)),
         timeout_s=60,
         every_s=0.1,
     )
-    restarts = stack.kill(service)
+    kill_and_wait(stack, service)
+    wait_until_all_is_loaded(stack)
     wait_for(
-        f"{service} is back",
-        lambda: stack.is_back(service, restarts_before=restarts),
+        f"{broken} in the webhook receiver",
+        lambda: [
+            alert for alert in stack.told("UnreadableFile") if alert["labels"]["file"] == broken
+        ],
         timeout_s=180,
     )
-    wait_until_all_is_loaded(stack)
+    ledger = f"SELECT state FROM wdh_files WHERE path LIKE '%/{name}'"
+    assert stack.sql("warehouse", ledger) == "loaded"
+    wait_for("counters that did not fall", lambda: stack.metric(ALERTS_TOLD) > told, timeout_s=60)
 
 
-def test_after_all_that_everything_is_healthy(stack: Stack) -> None:
+@pytest.mark.parametrize("service", THAT_WATCH)
+def test_what_looks_on_comes_back_too(stack: Stack, service: str) -> None:
+    """Prometheus with what it had scraped. Caught mails are gone: the catcher stores none."""
+    moment = time.time()
+    query = f"sum(wdh_alerts_total @ {moment:.3f})"
+    known = stack.metric(query)
+    kill_and_wait(stack, service)
+    assert stack.metric(query) == known
+
+
+def test_after_all_that_everything_is_healthy_and_no_run_is_stuck(stack: Stack) -> None:
     wait_for(
         "everything is healthy",
-        lambda: {stack.health(service) for service in SERVICES} == {"healthy"},
+        lambda: {stack.health(service) for service in (*THAT_WORK, *THAT_WATCH)} == {"healthy"},
         timeout_s=120,
     )
     wait_for("no run is under way", lambda: stack.sql("dagster", UNDER_WAY) == "0", timeout_s=240)

@@ -47,6 +47,13 @@ def test_it_has_every_password_that_compose_asks_for(tmp_path: Path) -> None:
     assert set(_settings(tmp_path / ".env")) == set(re.findall(r"\$\{(\w+):\?", compose))
 
 
+def test_it_names_every_variable_of_the_alerts_file_as_one_that_is_off(tmp_path: Path) -> None:
+    write_env.write(tmp_path / ".env")
+    commented = set(re.findall(r"^#(\w+)=", (tmp_path / ".env").read_text("utf-8"), re.MULTILINE))
+    alerts = set(re.findall(r"\$\{([A-Z]\w+):-", (ROOT / "alerts.yml").read_text("utf-8")))
+    assert {name for name in commented if not name.startswith("STACK_")} == alerts - {"NAME"}
+
+
 def test_a_local_dagster_dev_which_reads_it_finds_nothing_in_it_to_obey(tmp_path: Path) -> None:
     write_env.write(tmp_path / ".env")
     names = set(_settings(tmp_path / ".env"))
