@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = "workdatahub-test"
 IMAGE = "workdatahub:0.1.0"
 PORTS = ("DAGSTER", "ALERTING", "PROMETHEUS", "GRAFANA", "MAILPIT", "RECEIVER")
+# Seconds for any one thing to happen. On a machine with nothing else to do it is one of them.
+PATIENCE_S = 600
 # The services in the order in which they are killed: those that a load or an alert passes through,
 # and those that look on.
 THAT_WORK = ("alerting", "webserver", "daemon", "code", "postgres")
@@ -36,10 +38,10 @@ def say(text: str) -> None:
     print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def wait_for(what: str, look: Callable[[], T], *, timeout_s: float, every_s: float = 1.0) -> T:
+def wait_for(what: str, look: Callable[[], T], *, every_s: float = 1.0) -> T:
     """What `look` gives, once it is true. An error of `look` counts as not yet."""
     began, last = time.monotonic(), "nothing"
-    while time.monotonic() - began < timeout_s:
+    while time.monotonic() - began < PATIENCE_S:
         try:
             if found := look():
                 say(f"{what}: after {time.monotonic() - began:.0f} s")
@@ -48,7 +50,7 @@ def wait_for(what: str, look: Callable[[], T], *, timeout_s: float, every_s: flo
         except (requests.RequestException, subprocess.CalledProcessError, LookupError) as err:
             last = repr(err)
         time.sleep(every_s)
-    raise AssertionError(f"{what}: not within {timeout_s:.0f} s; at last {last[:500]}")
+    raise AssertionError(f"{what}: not within {PATIENCE_S} s; at last {last[:500]}")
 
 
 @dataclass
