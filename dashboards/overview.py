@@ -16,6 +16,7 @@ from .schedules import schedules_table
 from .tables import Column, rows_of
 
 OPEN = latest("wdh_incidents_open", "alertname", "severity")
+SINCE = latest("wdh_incidents_oldest_open_timestamp_seconds", "alertname", "severity")
 CRITICAL = latest("wdh_incidents_open", "alertname", match='severity="critical"')
 ANSWERS = "max(wdh_store_up)"
 # 0 all is well, 1 something is open, 2 something critical is, 3 nobody knows.
@@ -43,7 +44,7 @@ def overview(addresses: Addresses) -> Board:
             variables.runbooks(addresses.runbooks),
         ],
         [
-            Row("Now · 现在", [_level(), _open(), _failed(), _under_way(), _due(), _untold()]),
+            Row("Now · 现在", [make() for make in _NOW]),
             Row("Incidents · 事件", [_incidents(), _came_and_went()]),
             Row("Last night · 昨夜", [jobs_table(Size(14, 9)), runs_that_ended(Size(10, 9))]),
             Row("What should run · 该跑的", [schedules_table(Size(14)), _up()]),
@@ -62,7 +63,7 @@ def _level() -> Drawn:
             none="Blind: no metrics",
         ),
         now(LEVEL),
-        size=Size(6, 4),
+        size=Size(5, 4),
         mappings=words(
             {
                 "0": ("All is well · 一切正常", GOOD),
@@ -84,9 +85,24 @@ def _open() -> Drawn:
             "当前未关闭的事件数及其走势。",
         ),
         over_time(or_zero(f"sum({OPEN})")),
-        size=Size(4, 4),
+        size=Size(3, 4),
         colors=steps(GOOD, {1: WARNING}),
         with_history=True,
+    )
+
+
+def _since() -> Drawn:
+    return number(
+        Words(
+            "Since when",
+            "When the oldest incident that is open now began.",
+            "最早一件未关闭事件的开始时间。",
+            none="nothing is open",
+        ),
+        now(f"1000 * min({SINCE})"),
+        size=Size(4, 4),
+        unit="dateTimeFromNow",
+        decimals=None,
     )
 
 
@@ -103,7 +119,7 @@ def _failed() -> Drawn:
             "所选时间内失败的运行；每次重试各算一次。",
         ),
         now(or_zero(f"sum({failed})")),
-        size=Size(4, 4),
+        size=Size(3, 4),
         colors=steps(GOOD, {1: BAD}),
     )
 
@@ -126,13 +142,13 @@ def _under_way() -> Drawn:
 def _due() -> Drawn:
     return number(
         Words(
-            "The next run is due in",
+            "Next run in",
             "Of all running schedules, the one that is due first. Below zero: it is late.",
             "最近一个到期的调度还有多久；负数表示已经晚点。",
             none="no schedule is running",
         ),
         now(f"min({SCHEDULED}) - time()"),
-        size=Size(4, 4),
+        size=Size(3, 4),
         unit="s",
         colors=steps(BAD, {-120: "text"}),
         decimals=None,
@@ -171,9 +187,11 @@ def _incidents() -> Drawn:
         [
             Column("alertname", "Alert", link=RUNBOOK),
             Column("severity", "Severity", mappings=coloured(OF_SEVERITY), width=110),
-            Column("Value", "Open", width=80),
+            Column("Value #A", "Open", width=80),
+            Column("Value #B", "Since", unit="dateTimeFromNow", width=140),
         ],
         rows(OPEN),
+        rows(f"1000 * {SINCE}"),
         size=Size(10),
         sort="Open",
         descending=True,
@@ -210,3 +228,6 @@ def _up() -> Drawn:
         size=Size(10),
         mappings=UP,
     )
+
+
+_NOW = (_level, _open, _since, _failed, _under_way, _due, _untold)

@@ -111,6 +111,24 @@ def test_open_incidents_are_those_that_fire_now(scene: Any, counting: Any, alert
     assert value(registry, "wdh_incidents_open", **of, severity="critical") is None
 
 
+def test_since_when_is_that_of_the_oldest_that_is_still_open(
+    scene: Any, counting: Any, alert: Any
+) -> None:
+    registry = registry_of(scene, counting)
+    since = "wdh_incidents_oldest_open_timestamp_seconds"
+    of = {"alertname": "RunFailed", "severity": "critical"}
+    began = []
+    for step in ("a", "b", "c"):
+        counting.publish(alert(step=step))
+        began.append(scene.clock().timestamp())
+        scene.clock.advance(60)
+    assert value(registry, since, **of) == began[0]
+    counting.resolve({"step": "a"})
+    assert value(registry, since, **of) == began[1]
+    counting.resolve({"alertname": "RunFailed"})
+    assert value(registry, since, **of) is None
+
+
 def test_notifications_are_counted_by_outcome_and_reason(
     scene: Any, counting: Any, alert: Any
 ) -> None:
@@ -252,6 +270,8 @@ def test_one_name_too_many_is_other_and_counted_so(scene: Any, counting: Any, al
     assert len(open_.samples) == alert_counts.MAX_ALERTNAMES + 1
     assert sum(sample.value for sample in open_.samples) == len(names) + 1
     assert value(registry, "wdh_incidents_open", alertname=most, severity="critical") == 2
+    began = "wdh_incidents_oldest_open_timestamp_seconds"
+    assert value(registry, began, alertname="other", severity="critical") is not None
 
 
 def count(name: str, status: str) -> Count:

@@ -20,7 +20,7 @@ from .metric_families import Histogram, Values, counter, described, gauge, histo
 from .store import latency
 from .store.alert_counts import ALERTS, MAX_ALERTNAMES, OTHER, OVERFLOWED
 from .store.health import Count, Name
-from .store.reading import Reading
+from .store.reading import Open, Reading
 from .timing import utc_now
 
 if TYPE_CHECKING:
@@ -179,24 +179,33 @@ def _alerts(reading: Reading) -> Iterator[Metric]:
         overflowed,
         ("receiver",),
     )
+    folded = _folded(reading.open)
     yield _gauge(
         "incidents_open",
         "Incidents that are open now.",
-        _folded(reading.open),
+        {labels: float(of.count) for labels, of in folded.items()},
+        ("alertname", "severity"),
+    )
+    yield _gauge(
+        "incidents_oldest_open_timestamp_seconds",
+        "When the oldest of the incidents that are open now began.",
+        {labels: of.since for labels, of in folded.items()},
         ("alertname", "severity"),
     )
 
 
-def _folded(incidents: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, ...], float]:
+def _folded(incidents: Mapping[tuple[str, str], Open]) -> Mapping[tuple[str, ...], Open]:
     """By (alertname, severity), the names with the most incidents; the rest under `other`."""
     of_name: Counter[str] = Counter()
-    for (name, _), count in incidents.items():
-        of_name[name] += count
+    for (name, _), of in incidents.items():
+        of_name[name] += of.count
     kept = sorted(of_name, key=lambda name: (-of_name[name], name))[:MAX_ALERTNAMES]
-    folded: Counter[tuple[str, ...]] = Counter()
-    for (name, severity), count in incidents.items():
-        folded[name if name in kept else OTHER, severity] += count
-    return {labels: float(count) for labels, count in folded.items()}
+    folded: dict[tuple[str, ...], Open] = {}
+    for (name, severity), of in incidents.items():
+        labels = (name if name in kept else OTHER, severity)
+        before = folded.get(labels, Open(0, of.since))
+        folded[labels] = Open(before.count + of.count, min(before.since, of.since))
+    return folded
 
 
 def _latency(counters: Mapping[Count, int]) -> Metric:

@@ -29,13 +29,21 @@ class Due:
 
 
 @dataclass(frozen=True)
+class Open:
+    """Incidents that are open. since: when the oldest began, in seconds."""
+
+    count: int
+    since: float
+
+
+@dataclass(frozen=True)
 class Reading:
     """open: incidents by (alertname, severity). unrouted: those nobody has looked at since they
     last changed. due, dead_letters, parked, failing: by (receiver, integration).
     """
 
     counters: Mapping[Count, int] = field(default_factory=dict)
-    open: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    open: Mapping[tuple[str, str], Open] = field(default_factory=dict)
     unrouted: Due | None = None
     due: Mapping[Name, Due] = field(default_factory=dict)
     dead_letters: Mapping[Name, int] = field(default_factory=dict)
@@ -49,7 +57,10 @@ def read(connection: Connection, *, now: float) -> Reading:
     fares = health.all_health(connection)
     return Reading(
         counters=health.counted(connection),
-        open={(row.alertname, row.severity): row.n for row in connection.execute(_OPEN)},
+        open={
+            (row.alertname, row.severity): Open(row.n, row.since)
+            for row in connection.execute(_OPEN)
+        },
         unrouted=Due(unrouted, unrouted_since) if unrouted else None,
         due={
             (row.receiver, row.integration): Due(row.n, row.since)
@@ -64,7 +75,12 @@ def read(connection: Connection, *, now: float) -> Reading:
 
 
 _OPEN = (
-    select(incidents.c.alertname, incidents.c.severity, func.count().label("n"))
+    select(
+        incidents.c.alertname,
+        incidents.c.severity,
+        func.count().label("n"),
+        func.min(incidents.c.started_at).label("since"),
+    )
     .where(IS_FIRING)
     .group_by(incidents.c.alertname, incidents.c.severity)
 )
