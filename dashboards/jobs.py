@@ -17,8 +17,9 @@ def jobs_table(size: Size) -> Drawn:
     return rows_of(
         Words(
             "Jobs, and how they ended last",
-            "A job's last run and its time from creation to end; when the job last went well; what"
-            " ended within the time shown. A job's name leads to its runs in Dagster.",
+            "A job's last run: how and when it ended, and its time from creation to end. When the"
+            " job last went well; what ended within the time shown. A name leads to its runs in"
+            " Dagster.",
             "各作业最近一次的结果与耗时、最近成功时间、期间成败次数。点作业名进 Dagster。",
             none="no run has ended",
         ),
@@ -26,18 +27,21 @@ def jobs_table(size: Size) -> Drawn:
             Column("job_name", "Job", link=RUNS_OF_JOB),
             Column("location", "Location"),
             Column("status", "Last run", mappings=coloured(OF_STATUS), width=95),
-            Column("Value #B", "It took", unit="s", width=95),
-            Column("Value #C", "Last success", unit="dateTimeFromNow", width=140, none="never"),
-            Column("Value #D", "Succeeded", width=95),
-            Column("Value #E", "Failed", thresholds=steps("text", {1: BAD}).build(), width=75),
+            Column("Value #B", "Ended", unit="dateTimeAsIsoNoDateIfToday", width=150),
+            Column("Value #C", "It took", unit="s", width=90),
+            Column("Value #D", "Last success", unit="dateTimeFromNow", width=125, none="never"),
+            Column("Value #E", "Succeeded", width=95),
+            Column("Value #F", "Failed", thresholds=steps("text", {1: BAD}).build(), width=75),
         ],
         rows(latest("dagster_last_run_info", *JOB, "status", match=RUNS)),
+        rows(f"1000 * {latest('dagster_last_run_end_timestamp_seconds', *JOB, match=RUNS)}"),
         rows(latest("dagster_last_run_duration_seconds", *JOB, match=RUNS)),
         rows(f"1000 * {latest('dagster_job_last_success_timestamp_seconds', *JOB, match=RUNS)}"),
         rows(_ended("success")),
         rows(_ended("failure")),
         size=size,
-        sort="Last run",
+        sort="Ended",
+        descending=True,
     )
 
 

@@ -144,6 +144,9 @@ def test_ended_runs_are_counters_and_the_last_one_is_named(
         ("sales", "nightly", "failure"),
         ("sales", "sound", "canceled"),
     }
+    ended = samples(registry, "dagster_last_run_end_timestamp_seconds")
+    assert ended["sales", "sound"] == NOW.timestamp()
+    assert ended["sales", "nightly"] > (NOW - HOUR).timestamp()
     assert samples(registry, "dagster_job_last_success_timestamp_seconds") == {
         ("sales", "nightly"): (NOW - HOUR).timestamp()
     }

@@ -131,6 +131,12 @@ def _last(tally: Tally) -> Iterator[Metric]:
         {(*job, outcome): by_job[job][outcome].value for job, outcome in last.items()},
         labels,
     )
+    yield gauge(
+        "dagster_last_run_end_timestamp_seconds",
+        "When the job's last ended run ended.",
+        {job: by_job[job][outcome].at for job, outcome in last.items()},
+        _OF_JOB,
+    )
     succeeded: Values = {
         job: outcomes[RunOutcome.SUCCESS].at
         for job, outcomes in by_job.items()
