@@ -29,7 +29,6 @@ SENSOR_NAME = "alerting_sensor"
 # Dagster gives a sensor's tick 60 s; https://docs.dagster.io/guides/automate/sensors
 FEED_BUDGET_S = 20.0
 RECONCILER_BUDGET_S = 10.0
-TALLY_BUDGET_S = 5.0
 # Dagster's daemon evaluates sensors one after another: waiting out a rate limit here makes them all
 # wait. What is not due by then is sent by the next tick.
 SEND_BUDGET_S = 15.0

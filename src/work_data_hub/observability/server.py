@@ -53,7 +53,6 @@ class Intervals:
     reconcile_s: float = 60.0
     tally_s: float = 5.0
     watch_s: float = 15.0
-    tally_s: float = 5.0
 
 
 class Service:
@@ -83,7 +82,6 @@ class Service:
         yield Round("reconcile", self._reconcile, self._intervals.reconcile_s)
         yield Round("tally", self._tally, self._intervals.tally_s)
         yield Round("watch", self._watch_all, self._intervals.watch_s)
-        yield Round("tally", self._tally, self._intervals.tally_s)
 
     def _feed(self) -> float | None:
         now = time.monotonic()
@@ -114,12 +112,8 @@ class Service:
         return 0.0 if done.behind else None
 
     def _tally(self) -> None:
-        tally.advance(
-            self._instance,
-            self._live.router.store,
-            now=utc_now(),
-            deadline=Deadline(FEED_BUDGET_S),
-        )
+        store = self._live.router.store
+        tally.advance(self._instance, store, now=utc_now(), deadline=Deadline(TALLY_BUDGET_S))
 
     def _dispatch(self) -> float | None:
         """One pass where something is due; the seconds until something may be."""
@@ -140,10 +134,6 @@ class Service:
 
     def _watch_all(self) -> None:
         self._watch.turn()
-
-    def _tally(self) -> None:
-        store = self._live.router.store
-        tally.advance(self._instance, store, now=utc_now(), deadline=Deadline(TALLY_BUDGET_S))
 
     def healthy(self) -> Verdict:
         """The process is alive and its rounds turn. Who restarts what is not asks this."""
