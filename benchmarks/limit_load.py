@@ -1,7 +1,7 @@
 """The least that could be done: fastexcel to polars, vectorised cleaning, executemany or COPY.
 
 No bounds, no ledger, no refusals, no reasons, floats for money. What the product found to read or
-write faster is here too: the sheet in two halves, many rows to a statement of SQLite.
+write faster is here too: the sheet in two halves, an upsert of many rows to a statement of SQLite.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from work_data_hub.io.readers.workbook_parts import Workbook
 
 
 def limit_load(workbook: Path, url: str, table: str) -> None:
-    """Delete what is there and insert the workbook's rows, in one transaction."""
+    """Put the workbook's rows in the place of what is there, in one transaction."""
     frame = cleaned(workbook)
     if url.startswith("sqlite"):
         _into_sqlite(frame, url.removeprefix("sqlite:///"), table)
@@ -79,11 +79,14 @@ def _into_sqlite(frame: pl.DataFrame, database: str, table: str) -> None:
     cells = [column[row::STATEMENT_ROWS] for row in range(STATEMENT_ROWS) for column in columns]
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode=WAL")
+    keys, others = frame.columns[:3], frame.columns[3:]
+    new = ", ".join(f"{name} = excluded.{name}" for name in others)
+    upsert = f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {new}"
     with connection:
-        connection.execute(f"DELETE FROM {table}")
         marks = f"({','.join('?' * frame.width)})"
         values = ",".join([marks] * STATEMENT_ROWS)
-        connection.executemany(f"INSERT INTO {table} VALUES {values}", zip(*cells, strict=True))
+        sql = f"INSERT INTO {table} VALUES {values} {upsert}"
+        connection.executemany(sql, zip(*cells, strict=True))
     connection.close()
 
 
