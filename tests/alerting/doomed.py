@@ -1,4 +1,4 @@
-"""A process that publishes, dispatches, and dies by SIGKILL at a given step. Run by test_kill.
+"""A process that publishes, dispatches, and dies by SIGKILL, or stops, at a given step: test_kill.
 
 Its sink appends a line for each notification it takes, and has it on disk before it answers.
 """
@@ -58,6 +58,8 @@ class FileSink:
     def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
         if self.step == "delivering":
             die()
+        if self.step == "endless":
+            time.sleep(0.02)  # so that it is killed in the midst of it
         line = {
             "job": notification.group_labels["job"],
             "purpose": notification.purpose,
@@ -69,6 +71,8 @@ class FileSink:
             os.fsync(file.fileno())
         if self.step == "delivered":
             die()
+        if self.step == "stopping":
+            os.kill(os.getpid(), signal.SIGSTOP)
         return Receipt({"n": "1"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from postgres_store import DatabaseClock
 from work_data_hub.alerting import Alert
 
 SCRIPT = Path(doomed.__file__)
-DISPATCHERS = 3
+DISPATCHERS = 4
 
 pytestmark = [pytest.mark.processes, pytest.mark.both_databases]
 
@@ -82,7 +83,7 @@ def test_two_hundred_alerts_published_and_killed_are_all_told(folder: Path) -> N
 
 
 def test_dispatchers_killed_again_and_again_lose_nothing_and_keep_the_order(folder: Path) -> None:
-    jobs = [f"job{i}" for i in range(40)]
+    jobs = [f"job{i}" for i in range(60)]
     publisher = doomed.router_in(folder)
     publisher.publish_all(Alert({"alertname": "RunFailed", "job": job}) for job in jobs)
     deaths = _dispatch_and_die(folder, jobs)
@@ -102,14 +103,46 @@ def test_dispatchers_killed_again_and_again_lose_nothing_and_keep_the_order(fold
         assert len({line["key"] for line in mine}) == 2
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
+def test_a_dispatcher_stopped_past_its_lease_neither_records_nor_tells_again(folder: Path) -> None:
+    stopped = _start(folder, "stopping")
+    ends_at = time.monotonic() + 60
+    while not _is_stopped(stopped.pid) and time.monotonic() < ends_at:
+        time.sleep(0.01)  # it publishes, and stops while its sink has the message
+    after = _after_the_lease(folder)
+    after.dispatch(until_idle=True)
+    after.resolve({"alertname": "RunFailed"})
+    after.drain(budget_s=2)
+    told = _told(folder)
+    # It was told, nobody knows it: so by the second one again, under the same key, and to its end.
+    assert [line["purpose"] for line in told] == ["open", "open", "resolve"]
+    assert told[0]["key"] == told[1]["key"]
+    stopped.send_signal(signal.SIGCONT)
+    assert stopped.wait(timeout=60) == 0
+    assert _told(folder) == told
+    (incident,) = after.store.incidents()
+    outcomes = [a.outcome for a in after.store.attempts(incident.fingerprint)]
+    assert outcomes == ["delivered", "delivered"]
+    assert after.dispatch() == 0
+    after.close()
+
+
+def _is_stopped(pid: int) -> bool:
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.startswith("T")
+
+
 def _dispatch_and_die(folder: Path, jobs: list[str]) -> int:
-    """Some dispatchers at a time until every job was told of; every tenth message kills one."""
+    """Four dispatchers until every job was told of; every fifteenth message kills one at random."""
+    chance = random.Random(3)
     running = [_start(folder, "endless") for _ in range(DISPATCHERS)]
     deaths = 0
     ends_at = time.monotonic() + 120
     while not _all_open(folder, jobs) and time.monotonic() < ends_at:
-        if len(_told(folder)) >= 10 * (deaths + 1):
-            victim = running.pop(0)
+        if len(_told(folder)) >= 15 * (deaths + 1):
+            victim = running.pop(chance.randrange(DISPATCHERS))
             victim.kill()
             victim.wait()
             deaths += 1
