@@ -324,3 +324,39 @@ def test_every_command_has_a_document_for_machines(wdh: Wdh) -> None:
     ]
     assert wdh.json("send", *labels, "--resolved") == {"closed": 1}
     assert wdh.json("dispatch", "--once")["told"] > 0
+
+
+def test_of_nothing_it_says_that_there_is_none(wdh: Wdh) -> None:
+    wdh.fire()
+    assert wdh.out("list", "job=other").strip() == "Open incidents: none"
+    assert wdh.out("dead-letters", "list").strip() == "Dead letters: none"
+    assert wdh.out("silence", "list").strip() == "Silences: none"
+
+
+def test_a_time_in_a_document_is_iso_8601(wdh: Wdh) -> None:
+    wdh.fire()
+    (incident,) = wdh.json("list")
+    assert datetime.fromisoformat(incident["started_at"]).isoformat() == incident["started_at"]
+
+
+def test_explain_says_what_happened_and_below_it_how_things_are(wdh: Wdh) -> None:
+    fingerprint = wdh.fire()
+    wdh("dispatch", "--once")
+    out = wdh.out("explain", fingerprint)
+    table, _, now = out.rpartition("┘")
+    assert "it fired, severity critical" in table
+    assert "default log[0]: told; what it heard last is that it fires" in now.splitlines()
+    assert len(set(now.splitlines())) == len(now.splitlines()), "nothing is said twice"
+    wdh.out("resolve", fingerprint)
+    assert "default log[0]: told; not yet that it is over" in wdh.out("explain", fingerprint)
+
+
+def test_a_receiver_none_of_which_is_on_fails_its_test(wdh: Wdh, tmp_path: Path) -> None:
+    (tmp_path / "alerts.yml").write_text(
+        "route: {receiver: hook}\n"
+        "receivers: [{name: hook, webhook_configs: [{url: '${NO_HOOK:-}'}]}]\n",
+        encoding="utf-8",
+    )
+    code, out, _ = wdh("test", "hook")
+    assert code == 1
+    assert "off: NO_HOOK not set" in out

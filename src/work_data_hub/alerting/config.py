@@ -85,7 +85,7 @@ class AlertsConfig:
     """Who is told of what. path is `BUILT_IN` where there is no file.
 
     fallback: the receiver for what a dead sink could not deliver, and for alerts about alerting.
-    resolve_timeout_s: after it, an alert from outside that has no end of its own is over.
+    resolve_timeout_s: of alerts from outside, which nothing takes yet; it closes nothing of ours.
     retention_s: what has been over for so long is deleted.
     warnings: what is accepted and has no effect; `check --strict` refuses it.
     notes: what whoever wrote the file should know of an integration.

@@ -169,8 +169,7 @@ def _now(trace: Trace, told: Told, route: Route, hush: Hush) -> Iterator[str]:
         named = ", ".join(map(str, told.letters))
         yield f"given up: dead letter {named}; `wdh alerts dead-letters replay {named}` retries"
     elif said is not None and said.status is not None:
-        over = said.status is Status.RESOLVED
-        yield f"{_SAID[Purpose.RESOLVE]}" if over else "told; what it heard last is that it fires"
+        yield _last_word(trace, told, said.status)
     elif said is not None and trace.stored.incident.status is Status.RESOLVED:
         yield "held back until it was over, and so not told"
     else:
@@ -178,6 +177,18 @@ def _now(trace: Trace, told: Told, route: Route, hush: Hush) -> Iterator[str]:
         return
     yield from _held_back(trace, route, hush)
     yield from _hindered(told, hush)
+
+
+def _last_word(trace: Trace, told: Told, said: Status) -> str:
+    if said is Status.RESOLVED:
+        return _SAID[Purpose.RESOLVE]
+    if trace.stored.incident.status is Status.FIRING:
+        return "told; what it heard last is that it fires"
+    if trace.changed:
+        return "told; not yet that it is over"
+    if told.due_at is None:
+        return "told; it hears nothing of the end"
+    return f"told; that it is over waits until {local_time(told.due_at)}"
 
 
 def _not_told(trace: Trace, told: Told, route: Route, hush: Hush) -> Iterator[str]:

@@ -36,6 +36,7 @@ def compiled(pattern: str) -> Any:
         return re2.compile(f"^(?:{pattern})$", options)
     except re2.error as err:
         why = err.args[0].decode(errors="replace") if err.args else "it cannot be read"
+        why = why.removesuffix(f": ^(?:{pattern})$")
         raise ValueError(f"{pattern!r} is no regular expression (RE2): {why}") from None
 
 

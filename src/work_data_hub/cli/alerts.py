@@ -30,6 +30,9 @@ for command in (show, history, ack, resolve, explain, dispatch):
 alerts_app.add_typer(silence_app)
 alerts_app.add_typer(dead_letters_app)
 
+_TAKEN = "taken"
+_OFF = "off: "
+
 ConfigFile = Annotated[
     Path | None, typer.Argument(help="alerts.yml; default: WDH_ALERTS_CONFIG, else ./alerts.yml.")
 ]
@@ -132,9 +135,9 @@ def test(
     receiver: Annotated[str, typer.Argument(help="A receiver of alerts.yml.")],
     as_json: Json = False,
 ) -> None:
-    """Send a sample through every integration of a receiver, and print what each answered.
+    """Send a test through every integration of a receiver, and print what each answered.
 
-    Nothing is stored. Exit code 1 when one of them did not take it.
+    Nothing is stored. Exit code 1 when one that is on did not take it, or none is on.
     """
     from .console import show_json, show_table
 
@@ -143,28 +146,30 @@ def test(
     if as_json:
         show_json([{"integration": name, "answer": answer} for name, answer in answers])
     else:
-        show_table(f"Sample to {receiver}", ["integration", "answer"], answers)
-    raise typer.Exit(0 if all(answer == "taken" for _, answer in answers) else 1)
+        show_table(f"Test of {receiver}", ["integration", "answer"], answers)
+    of_those_on = [answer for _, answer in answers if not answer.startswith(_OFF)]
+    is_well = bool(of_those_on) and set(of_those_on) == {_TAKEN}
+    raise typer.Exit(0 if is_well else 1)
 
 
 def _try_out(router: AlertRouter, receiver: str) -> Sequence[tuple[str, str]]:
     from ..alerting.errors import DeliveryError
-    from ..alerting.sample import sample_notification
     from ..alerting.sink import Deadline
+    from ..alerting.trial import trial_notification
 
     config: AlertsConfig = router.config
     if receiver not in config.receivers:
-        raise Mistake(f"{receiver!r} is none of {', '.join(config.receivers)}")
+        raise Mistake(f"no receiver {receiver!r}; there are {', '.join(config.receivers)}")
     answers = []
     language = config.receivers[receiver].language
     for (name, integration), sink in router.sinks().items():
         if name != receiver:
             continue
         try:
-            sink.deliver(sample_notification(receiver, language), deadline=Deadline(15))
+            sink.deliver(trial_notification(receiver, language), deadline=Deadline(15))
         except DeliveryError as err:
             answers.append((integration, str(err)))
         else:
-            answers.append((integration, "taken"))
-    off = [(d.name, f"off: {d.why}") for d in config.disabled if d.receiver == receiver]
-    return [*answers, *off] if answers else off
+            answers.append((integration, _TAKEN))
+    off = [(d.name, f"{_OFF}{d.why}") for d in config.disabled if d.receiver == receiver]
+    return [*answers, *off]

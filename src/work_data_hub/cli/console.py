@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -29,15 +30,19 @@ def show_table(
     *,
     right: Sequence[str] = (),
 ) -> None:
-    """A table on stdout; the columns named in `right` are numbers."""
+    """A table on stdout, or that there is none; the columns named in `right` are numbers."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(table)
+    console().print(table if table.rows else f"{title}: none", markup=False)
 
 
 def show_json(document: Any) -> None:
     """One JSON document on stdout, UTF-8, times as ISO 8601."""
-    print(json.dumps(document, ensure_ascii=False, indent=2, default=str))  # noqa: T201
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=_as_text))  # noqa: T201
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

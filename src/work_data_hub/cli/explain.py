@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .alert_router import alert_router
 from .incidents import time_text
 from .options import Json
+
+if TYPE_CHECKING:
+    from ..alerting.explain import Explanation
 
 
 def explain(
@@ -31,9 +34,19 @@ def explain(
         show_json(asdict(explanation))
         return
     show_table(
-        explanation.title,
+        " ".join(filter(None, (explanation.title, explanation.fingerprint))),
         ["when", "where", "what"],
-        [(time_text(s.at) if s.at else "now", s.where, s.text) for s in explanation.steps],
+        [(time_text(s.at), s.where, s.text) for s in explanation.steps if s.at],
     )
-    for line in explanation.verdict:
+    for line in _now(explanation):
         console().print(line, markup=False, soft_wrap=True)
+
+
+def _now(explanation: Explanation) -> list[str]:
+    """How things are, a line for each who is told; and the verdict, where it says more."""
+    by_place: dict[str, list[str]] = {}
+    for step in explanation.steps:
+        if step.at is None:
+            by_place.setdefault(step.where, []).append(step.text)
+    lines = [": ".join(filter(None, (w, "; ".join(texts)))) for w, texts in by_place.items()]
+    return [*lines, *(line for line in explanation.verdict if line not in lines)]

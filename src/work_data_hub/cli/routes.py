@@ -78,8 +78,8 @@ def alert_labels(texts: list[str]) -> dict[str, str]:
             matcher = parse_one(text)
         except UnicodeEncodeError:
             raise typer.BadParameter(f"{text!r} is not UTF-8") from None
-        except ValueError as err:
-            raise typer.BadParameter(str(err)) from None
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not of the form name=value") from None
         if matcher.op is not Op.EQUAL:
             raise typer.BadParameter(f"{text!r} is not of the form name=value")
         labels[matcher.name] = matcher.value

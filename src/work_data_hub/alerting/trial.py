@@ -9,7 +9,7 @@ from .alert import Alert, Severity
 from .sink import Incident, Notification, Purpose, Status
 
 
-def sample_notification(receiver: str, language: str = "en") -> Notification:
+def trial_notification(receiver: str, language: str = "en") -> Notification:
     """What `wdh alerts test` sends: an incident that says it is a test."""
     now = datetime.now(UTC)
     alert = Alert(
