@@ -6,11 +6,13 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 import typer
 import yaml
 
 ROOT = Path(__file__).parents[1]
 PROMISES = ROOT / "docs" / "promises.md"
+GUARANTEES = ROOT / "docs" / "guarantees.md"
 TEST_ID = re.compile(r"`(tests/[\w/]+\.py)::(\w+)(?:::(\w+))?`")
 
 
@@ -26,14 +28,15 @@ def _documents() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in texts)
 
 
-def test_every_promise_names_tests_that_exist() -> None:
-    named = TEST_ID.findall(PROMISES.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", [PROMISES, GUARANTEES], ids=lambda path: path.stem)
+def test_every_promise_names_tests_that_exist(path: Path) -> None:
+    named = TEST_ID.findall(path.read_text(encoding="utf-8"))
     assert len(named) > 30
     missing = [
-        f"{path}::{name}"
-        for path, first, second in named
+        f"{test}::{name}"
+        for test, first, second in named
         for name in filter(None, (first, second))
-        if not (ROOT / path).exists() or name not in _functions(ROOT / path)
+        if not (ROOT / test).exists() or name not in _functions(ROOT / test)
     ]
     assert missing == []
 
