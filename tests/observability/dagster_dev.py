@@ -85,7 +85,7 @@ _LOADED = """
 @contextmanager
 def dagster_dev(project: Path, home: Path, environ: Mapping[str, str]) -> Iterator[DagsterDev]:
     """Run `dagster dev -f project` on a free port, its state in `home`; end it afterwards."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = home / "dagster-dev.log"
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -133,7 +133,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
