@@ -25,6 +25,9 @@ MODULES = (
     "dispatch_history",
     "metrics_scrape",
     "feed_tick",
+    "feed_delay",
+    "hook_cost",
+    "serve_leak",
 )
 
 

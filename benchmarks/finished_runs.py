@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from dagster import (
+    DagsterEvent,
+    DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     JobDefinition,
     in_process_executor,
     instance_for_test,
@@ -22,6 +25,7 @@ from dagster import (
     op,
 )
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import (
     InProcessCodeLocationOrigin,
@@ -65,12 +69,50 @@ def an_instance(folder: Path) -> Iterator[DagsterInstance]:
 
 def one_run(instance: DagsterInstance, job_def: JobDefinition) -> str:
     """A run of this job, as if launched from a code location, run to its end; its id."""
+    run = _created(instance, job_def)
+    execute_run(InMemoryJob(job_def), run, instance, raise_on_error=False)
+    return run.run_id
+
+
+def made_run(
+    instance: DagsterInstance, job_def: JobDefinition, tags: Mapping[str, str]
+) -> DagsterRun:
+    """A run that has started and is not under way: `ends` says what becomes of it."""
+    run = _created(instance, job_def, tags)
+    _report(instance, run, DagsterEventType.RUN_START, at=datetime.now(UTC))
+    return run
+
+
+def ends(instance: DagsterInstance, run: DagsterRun, *, at: datetime, failed: bool) -> None:
+    """The run ends, as its worker would have written it."""
+    ended = DagsterEventType.RUN_FAILURE if failed else DagsterEventType.RUN_SUCCESS
+    _report(instance, run, ended, at=at)
+
+
+def _report(
+    instance: DagsterInstance, run: DagsterRun, event_type: DagsterEventType, *, at: datetime
+) -> None:
+    event = DagsterEvent(event_type.value, run.job_name, message="the worker said so")
+    instance.handle_new_event(
+        EventLogEntry(
+            error_info=None,
+            level=20,
+            user_message="",
+            run_id=run.run_id,
+            timestamp=at.timestamp(),
+            job_name=run.job_name,
+            dagster_event=event,
+        )
+    )
+
+
+def _created(
+    instance: DagsterInstance, job_def: JobDefinition, tags: Mapping[str, str] | None = None
+) -> DagsterRun:
     target = LoadableTargetOrigin(executable_path=sys.executable, python_file="sales.py")
     code = InProcessCodeLocationOrigin(target, location_name="sales")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(code, "__repository__"), job_def.name)
-    run = instance.create_run_for_job(job_def, remote_job_origin=origin)
-    execute_run(InMemoryJob(job_def), run, instance, raise_on_error=False)
-    return run.run_id
+    return instance.create_run_for_job(job_def, remote_job_origin=origin, tags=tags)
 
 
 def copies(
