@@ -19,9 +19,16 @@ PATIENCE_S = 20.0
 
 
 @contextmanager
-def serving(instance: DagsterInstance, config: Path, store_url: str, **given: Any) -> Iterator[str]:
-    """Its address while it runs."""
-    stop, ready = threading.Event(), threading.Event()
+def serving(
+    instance: DagsterInstance,
+    config: Path,
+    store_url: str,
+    *,
+    stop: threading.Event | None = None,
+    **given: Any,
+) -> Iterator[str]:
+    """Its address while it runs. stop: set when the block ends, or before by the test."""
+    stop, ready = stop or threading.Event(), threading.Event()
     addresses: list[str] = []
     ended: list[bool] = []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +13,9 @@ import pytest
 import requests
 from dagster import DagsterInstance, instance_for_test
 
+from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.errors import StoreUnavailable
-from work_data_hub.alerting.testing import SlackServer
+from work_data_hub.alerting.testing import Receiver, Reply, Request, SlackServer
 from work_data_hub.observability import feed
 
 from .dagster_dev import wait_until
@@ -127,3 +130,29 @@ def test_a_round_that_raises_is_counted_told_once_and_makes_it_unready(
             lambda: requests.get(f"{address}/-/ready", timeout=10).ok, seconds=20, what="ready"
         )
     assert caplog.text.count("round.failed") == 1
+
+
+def test_what_is_being_delivered_when_it_is_stopped_comes_to_its_end(
+    instance: DagsterInstance, tmp_path: Path, store_url: str
+) -> None:
+    stop = threading.Event()
+
+    class Slow(Receiver):
+        def behave(self, request: Request) -> Reply:
+            stop.set()
+            time.sleep(0.5)  # the wait is the case itself: the stop comes in the middle
+            return super().behave(request)
+
+    with Slow() as receiver:
+        config = tmp_path / "alerts.yml"
+        config.write_text(
+            "route: {receiver: team, group_wait: 0s}\n"
+            f"receivers: [{{name: team, webhook_configs: [{{url: '{receiver.address}/'}}]}}]\n"
+        )
+        with serving(instance, config, store_url, stop=stop):
+            failed_at(instance, datetime.now(UTC))
+            assert stop.wait(20)
+        assert len(receiver.taken) == 1
+        router = AlertRouter.from_file(config, store_url)
+        assert router.dispatch() == 0, "it was written down"
+        router.close()

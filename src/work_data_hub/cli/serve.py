@@ -153,25 +153,36 @@ def dagster_instance(environ: Mapping[str, str]) -> DagsterInstance:
             f"DAGSTER_HOME {home} holds no Dagster instance: neither dagster.yaml nor Dagster's own"
             " storage. Start Dagster with it once, or name the directory that Dagster uses"
         )
-    from dagster import DagsterError, DagsterInstance
-    from sqlalchemy.exc import SQLAlchemyError
+    from dagster import DagsterInstance
 
     from ..observability.dagster_api import run_log
 
     try:
         instance = DagsterInstance.get()
         run_log.storage_id(instance)
-    except (DagsterError, SQLAlchemyError, OSError, ImportError) as err:
+    except Exception as err:
+        if not _is_storages(err):
+            raise
         raise Mistake(
             f"the storage of the Dagster instance {home} cannot be read: {_why(err)}"
         ) from None
     return instance
 
 
+def _is_storages(err: Exception) -> bool:
+    """What a storage raises that is not there, or whose package is not."""
+    from dagster import DagsterError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    of_a_package = type(err).__module__.partition(".")[0] in ("dagster_postgres", "dagster_mysql")
+    return of_a_package or isinstance(err, (DagsterError, SQLAlchemyError, OSError, ImportError))
+
+
 def _why(err: Exception) -> str:
     """The driver's own first line, where it is a driver's error: SQLAlchemy's quotes the query."""
-    said = str(getattr(err, "orig", None) or err).strip()
-    return f"{type(err).__name__}: {said.partition(chr(10))[0]}"
+    cause = err.__cause__ or err
+    said = str(getattr(cause, "orig", None) or cause).strip()
+    return f"{type(cause).__name__}: {said.partition(chr(10))[0]}"
 
 
 def _about(live: LiveRouter) -> Iterator[str]:
@@ -187,8 +198,11 @@ def _say(line: str) -> None:
 
 
 def _log_to_stderr() -> None:
-    """What the router and the rounds log, one line an outcome; of others, what is a warning."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    """What the router and the rounds log, one line an outcome; of others, what is an error.
+
+    dagster-postgres warns five times of each connection that fails; the round says it once.
+    """
+    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger(__package__.partition(".")[0]).setLevel(logging.INFO)
 
 
