@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from structlog.testing import capture_logs
 
 from work_data_hub.alerting.metric_families import gauge
+from work_data_hub.observability import sources
 from work_data_hub.observability.sources import (
     FRESH_FOR_S,
     GIVEN_UP_AFTER_S,
@@ -162,11 +163,23 @@ def test_in_the_background_it_is_asked_at_most_so_often_and_its_last_answer_is_s
     assert asked == [1_000.0, 1_015.0]
 
 
-def test_an_old_answer_is_not_shown_as_fresh(clock: Clock, hanging: Hanging) -> None:
+def test_scrapes_that_are_far_apart_wait_for_a_fresh_answer(clock: Clock) -> None:
+    asked: list[float] = []
+    scrape = scrape_of(clock, lambda: asked.append(clock.now) or 7.0, every_s=15.0)
+    for _ in range(3):
+        assert scrape()["some_value"] == 7.0
+        clock.now += FRESH_FOR_S + 1
+    assert len(asked) == 3
+
+
+def test_an_old_answer_is_not_shown_as_fresh(
+    clock: Clock, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scrape = scrape_of(
         clock, one_after_another(lambda: 7.0, hanging), every_s=15.0, deadline_s=FRESH_FOR_S * 2
     )
     assert scrape()["some_value"] == 7.0
+    monkeypatch.setattr(sources, "WAITS_S", 0.0)
     clock.now += FRESH_FOR_S
     assert scrape()["some_value"] == 7.0  # it is being asked anew
     clock.now += 1

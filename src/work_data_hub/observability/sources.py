@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -23,6 +24,8 @@ Reading = TypeVar("Reading")
 # Prometheus gives a scrape 10 s.
 # https://prometheus.io/docs/prometheus/latest/configuration/configuration/#configuration-file
 DEADLINE_S = 5.0
+# No scrape waits longer for one, whatever its deadline.
+WAITS_S = 5.0
 # What was read in the background is shown no longer than this.
 FRESH_FOR_S = 60.0
 # A thread that hangs for so long (a database behind a cut line) is left alone; another one asks.
@@ -96,12 +99,12 @@ class SourceReader(Generic[Reading]):
     def answer(self, attempt: Attempt[Reading]) -> Attempt[Reading] | None:
         """What the source says to this scrape; waits for it until the attempt's deadline.
 
-        In the background it waits only as long as there is no answer at all. None where the source
-        failed, is late, or answered too long ago.
+        In the background only where there is no fresh answer. None where the source failed, is
+        late, or answered too long ago.
         """
         finished = self._finished
-        if not self.source.every_s or finished is None:
-            attempt.done.wait(max(0.0, self._left_s(attempt)))
+        if not self.source.every_s or finished is None or not self._is_fresh(finished):
+            attempt.done.wait(max(0.0, min(self._left_s(attempt), WAITS_S)))
             finished = attempt
         self._note_if_late(attempt)
         if attempt.is_late or not finished.done.is_set() or finished.failed:
@@ -181,17 +184,15 @@ def overflowed(names: Mapping[str, int]) -> Metric:
 
 def merged(families: Iterable[Metric]) -> list[Metric]:
     """Families of one name as one; Prometheus refuses a name that comes twice."""
-    from prometheus_client import Metric as Family
-
     found: dict[str, Metric] = {}
     for family in families:
         before = found.get(family.name)
         if before is None:
             found[family.name] = family
             continue
-        both = Family(family.name, family.documentation, family.type)
+        # A copy: what was read in the background is shown again.
+        found[family.name] = both = copy(before)
         both.samples = [*before.samples, *family.samples]
-        found[family.name] = both
     return list(found.values())
 
 
