@@ -28,6 +28,7 @@ MODULES = (
     "feed_delay",
     "hook_cost",
     "serve_leak",
+    "scrape",
 )
 
 

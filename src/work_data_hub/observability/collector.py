@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +225,7 @@ def _build_info() -> Metric:
     )
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
