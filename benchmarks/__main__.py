@@ -22,6 +22,7 @@ MODULES = (
     "kill9",
     "dead_sink",
     "alertmanager",
+    "hook",
     "dispatch_history",
     "metrics_scrape",
     "feed_tick",

@@ -23,20 +23,24 @@ POLL_S = 0.2
 
 @dataclass(frozen=True)
 class DagsterDev:
-    """A running `dagster dev` with one project file."""
+    """A running `dagster dev` with one project file, or with a workspace of several."""
 
     url: str
     location: str
     log: Path
 
-    def launch(self, job: str) -> str:
+    def launch(
+        self, job: str, *, location: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> str:
         """Start a run of the job; its id."""
         selector = {
-            "repositoryLocationName": self.location,
+            "repositoryLocationName": location or self.location,
             "repositoryName": "__repository__",
             "jobName": job,
         }
-        answer = self._ask(_LAUNCH, {"params": {"selector": selector, "mode": "default"}})
+        tagged = [{"key": key, "value": value} for key, value in (tags or {}).items()]
+        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tagged}}
+        answer = self._ask(_LAUNCH, {"params": params})
         launched = answer["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
@@ -83,8 +87,13 @@ _LOADED = """
 
 
 @contextmanager
-def dagster_dev(project: Path, home: Path, environ: Mapping[str, str]) -> Iterator[DagsterDev]:
-    """Run `dagster dev -f project` on a free port, its state in `home`; end it afterwards."""
+def dagster_dev(
+    project: Path, home: Path, environ: Mapping[str, str], *, python: Path | None = None
+) -> Iterator[DagsterDev]:
+    """Run `dagster dev` on a free port, its state in `home`; end it afterwards.
+
+    project: a file of definitions, or a workspace.yaml. python: another environment's.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = home / "dagster-dev.log"
@@ -93,8 +102,9 @@ def dagster_dev(project: Path, home: Path, environ: Mapping[str, str]) -> Iterat
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "dagster", "dev"),
-                *("-f", str(project), "-h", "127.0.0.1", "-p", str(port)),
+                *(str(python or sys.executable), "-m", "dagster", "dev"),
+                *("-w" if project.suffix == ".yaml" else "-f", str(project)),
+                *("-h", "127.0.0.1", "-p", str(port)),
             ],
             cwd=project.parent,
             env=env,

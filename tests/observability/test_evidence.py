@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, OpExecutionContext, instance_for_test, job, op
+from dagster import (
+    DagsterInstance,
+    Definitions,
+    OpExecutionContext,
+    SensorEvaluationContext,
+    asset,
+    instance_for_test,
+    job,
+    op,
+)
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.sink import Deadline
-from work_data_hub.observability.dagster_api import step_logs
+from work_data_hub.observability.dagster_api import ownership, step_logs
 from work_data_hub.observability.dagster_api.run_log import runs_by_id
 from work_data_hub.observability.evidence import FAILURES_OF_A_JOB, Evidence
 from work_data_hub.observability.feed import advance
@@ -92,6 +103,37 @@ def test_an_owner_who_changes_is_no_new_incident(
     succeeded_at(instance, NOW)
     advance(instance, router, now=NOW, deadline=Deadline(60))
     assert firing(router) == []
+
+
+def test_the_owner_of_an_asset_beside_the_sensor_is_known(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of assets has no tags of theirs, and Dagster's storage does not know their owners."""
+
+    @asset(owners=["team:prices"], tags={"owner": "anna"})
+    def prices() -> None: ...
+
+    monkeypatch.setattr(ownership, "_of_assets", {})
+    repository = Definitions(assets=[prices]).get_repository_def()
+    target = LoadableTargetOrigin(python_file="sales.py")
+    origin = InProcessCodeLocationOrigin(target, location_name="sales")
+    ownership.learn(
+        SensorEvaluationContext(
+            instance_ref=None,
+            last_tick_completion_time=None,
+            last_run_key=None,
+            cursor=None,
+            repository_name="__repository__",
+            instance=instance,
+            repository_def=repository,
+            code_location_origin=origin,
+        )
+    )
+    failed = runs_by_id(instance, [failed_at(instance, NOW)])
+    (read,) = failed.values()
+    evidence = evidence_of(instance)
+    assert evidence.ownership(read, "prices") == Ownership("anna", "prices")
+    assert evidence.ownership(read, "load") == Ownership()
 
 
 def test_it_is_compared_with_the_last_success_of_its_own_partition_and_location(

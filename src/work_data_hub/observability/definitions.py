@@ -17,6 +17,7 @@ from dagster import (
 )
 
 from . import successes
+from .dagster_api import ownership
 from .local_router import local_router, use
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def alerting_definitions(
         description="Tells the alert router of failed and recovered runs, and sends what is due.",
     )
     def alerting_sensor(context: SensorEvaluationContext) -> SkipReason:
+        ownership.learn(context)
         return SkipReason(tick(context.instance, local_router(config, store_url), reconciler()))
 
     return Definitions(sensors=[alerting_sensor])
@@ -77,18 +79,33 @@ def alerting_definitions(
 def tick(
     instance: DagsterInstance, router: AlertRouter, reconciler: Reconciler | None = None
 ) -> str:
-    """One round of the feed, then one of the dispatcher, then of the tally, in a sentence.
+    """What `tell_and_send` does, then one round of the tally, in a sentence."""
+    from ..alerting.sink import Deadline
+    from . import tally
+
+    now = datetime.now(UTC)
+    done = tell_and_send(instance, router, reconciler, now=now)
+    tally.advance(instance, router.store, now=now, deadline=Deadline(TALLY_BUDGET_S))
+    return done
+
+
+def tell_and_send(
+    instance: DagsterInstance,
+    router: AlertRouter,
+    reconciler: Reconciler | None,
+    *,
+    now: datetime,
+) -> str:
+    """One round of the feed, then one of the dispatcher, in a sentence.
 
     The dispatcher has its turn even when the feed raises: what is stored already must not wait for
     it. Either's error fails the tick. The Watchdog beats where the feed came to a good end.
     """
     from ..alerting.sink import Deadline
     from ..alerting.watchdog import beat, ping_routes
-    from . import tally
     from .feed import advance
 
     try:
-        now = datetime.now(UTC)
         report = advance(instance, router, now=now, deadline=Deadline(FEED_BUDGET_S))
         if reconciler is not None and reconciler.is_due(now):
             reconciler.turn(instance, router, now=now, deadline=Deadline(RECONCILER_BUDGET_S))
@@ -96,7 +113,6 @@ def tick(
             router.publish(beat())
     finally:
         sent = router.drain(budget_s=SEND_BUDGET_S)
-    tally.advance(instance, router.store, now=now, deadline=Deadline(TALLY_BUDGET_S))
     return (
         f"failures told: {report.told}, held for their retry: {report.held},"
         f" incidents closed: {report.recovered}, messages sent: {sent}"

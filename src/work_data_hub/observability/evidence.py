@@ -72,7 +72,8 @@ class Evidence:
         if key not in self._defined and self._owners_deadline.remaining_s > 0:
             read = partial(ownership.of_definition, self._instance, *key)
             self._defined[key] = _unless_it_fails(read, otherwise=Ownership())
-        return tagged.or_else(self._defined.get(key, Ownership()))
+        of_asset = ownership.of_asset(run.location, step)
+        return tagged.or_else(of_asset).or_else(self._defined.get(key, Ownership()))
 
     def _changes(self, run: Run, _step: str) -> dict[str, str]:
         from .dagster_api.last_success import last_success_before, setup_of

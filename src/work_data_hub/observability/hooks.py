@@ -46,10 +46,9 @@ def _tell_success(context: HookContext, step_events: Sequence[DagsterEvent]) -> 
     if run.is_silent:
         return False
     router = local_router()
-    router.resolve(events.step_recovered(run, context.step_key), at=now)
     notice = events.step_succeeded(run, context.step_key, at=now)
     router.publish(notice)
-    router.resolve(notice.labels, at=now)
+    router.resolve_all([(events.step_recovered(run, context.step_key), now), (notice.labels, now)])
     return True
 
 

@@ -28,12 +28,15 @@ def log_excerpt(stderr: str, step: str) -> str:
     said = said[: failed.start()] if failed else said
     # A line of `context.log` repeats job, run and step before its text.
     prefix = re.compile(rf"{_STAMP}([A-Z]+) - .*?\b{_RUN_ID} - (?:{named} - )?")
-    lines = [prefix.sub(r"\1 \2 ", line) for line in said.splitlines() if not _EVENT.match(line)]
     kept: list[str] = []
     room = MAX_CHARS
-    for line in reversed(lines[-MAX_LINES:]):
-        room -= len(line) + 1
-        if room < 0 and kept:
+    for line in reversed(said.splitlines()):
+        if _EVENT.match(line):
+            continue
+        begin = prefix.match(line)
+        shown = f"{begin[1]} {begin[2]} {line[begin.end() :]}" if begin else line
+        room -= len(shown) + 1
+        if len(kept) == MAX_LINES or (room < 0 and kept):
             break
-        kept.append(line[:MAX_CHARS])
+        kept.append(shown[:MAX_CHARS])
     return "\n".join(reversed(kept)).strip("\n")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import (
@@ -25,9 +26,11 @@ from dagster import (
 from ..alerting.own_receiver import with_receiver
 from . import events
 from .addressed import AddressedRouter
+from .dagster_api import ownership
 from .dagster_api.failed_runs import dagster_runs, failure_context, is_monitored
-from .definitions import tick
+from .definitions import tell_and_send
 from .local_router import local_router, local_store
+from .reconciler import Reconciler
 
 if TYPE_CHECKING:
     from ..alerting import Alert, AlertRouter
@@ -77,6 +80,7 @@ def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
     if everywhere and monitored:
         raise ValueError("monitored_jobs has no meaning when every code location is monitored")
     sensor_name = name or DEFAULT_NAME
+    reconciler = cache(Reconciler)
 
     @sensor(
         name=sensor_name,
@@ -85,6 +89,7 @@ def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
         description=f"Tells Slack's {channel} of failed runs, through the alert router.",
     )
     def slack_on_run_failure(context: SensorEvaluationContext) -> SkipReason:
+        ownership.learn(context)
         here = context.code_location_origin
         receiver = "/".join(filter(None, (here.location_name if here else "", sensor_name)))
         form = _Form(sensor_name, text_fn, blocks_fn, webserver_base_url or dagit_base_url)
@@ -99,8 +104,10 @@ def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
 
         router = _router(local_router(), local_store(), receiver, channel, token_of(slack_token))
         addressed = AddressedRouter(router, receiver=receiver, chosen=chosen)
-        # It has what the feed and the dispatcher ask of a router.
-        return SkipReason(tick(context.instance, cast("AlertRouter", addressed)))
+        # It has what the feed, the reconciler and the dispatcher ask of a router.
+        told = cast("AlertRouter", addressed)
+        now = datetime.now(UTC)
+        return SkipReason(tell_and_send(context.instance, told, reconciler(), now=now))
 
     return slack_on_run_failure
 

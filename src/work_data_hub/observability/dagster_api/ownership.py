@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dagster import DagsterInstance, HookContext
+from dagster import DagsterInstance, HookContext, SensorEvaluationContext
 
 from ..run import Ownership
 from .tags import OWNER_TAGS, TEAM_TAGS
@@ -18,19 +18,44 @@ _TEAM = "team:"
 def of_definition(instance: DagsterInstance, definition: str, step: str) -> Ownership:
     """What the job's stored snapshot says: tags of the step's op, then tags and owners of the job.
 
-    The owners of an asset are not in it; Dagster keeps them in its user code alone.
+    The owners of an asset are not in it: Dagster keeps them in user code alone (see `learn`).
     """
     if not definition or not instance.has_job_snapshot(definition):
         return Ownership()
     snapshot = instance.get_job_snapshot(definition)
-    op_name = step.partition("[")[0].rpartition(".")[2]
     ops = {op.name: op.tags for op in snapshot.node_defs_snapshot.op_def_snaps}
     return (
-        _of_tags(ops.get(op_name, {}))
+        _of_tags(ops.get(_op_of(step), {}))
         .or_else(_of_tags(snapshot.tags))
         # Dagster 1.12 has no owners of jobs.
         .or_else(_of_owners(getattr(snapshot, "owners", None)))
     )
+
+
+# Of the assets of this process's own code location, by (location, op).
+_of_assets: dict[tuple[str, str], Ownership] = {}
+
+
+def learn(context: SensorEvaluationContext) -> None:
+    """Take in what the assets beside this sensor say of their owners; once, for they stay."""
+    origin = context.code_location_origin
+    if _of_assets or origin is None or context.repository_def is None:
+        return
+    for assets in set(context.repository_def.assets_defs_by_key.values()):
+        found = Ownership()
+        for asset in assets.specs:
+            found = found.or_else(_of_tags(asset.tags)).or_else(_of_owners(asset.owners))
+        _of_assets[origin.location_name, assets.node_def.name] = found
+
+
+def of_asset(location: str, step: str) -> Ownership:
+    """What `learn` took in; nothing of the assets of other locations."""
+    return _of_assets.get((location, _op_of(step)), Ownership())
+
+
+def _op_of(step: str) -> str:
+    """`graph.op[3]` is the op's name, as far as a step's key says it."""
+    return step.partition("[")[0].rpartition(".")[2]
 
 
 def of_hook(context: HookContext) -> Ownership:
