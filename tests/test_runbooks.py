@@ -58,7 +58,10 @@ def _commands(group: typer.core.TyperGroup, prefix: str = "wdh") -> set[str]:
     found: set[str] = set()
     for name, command in group.commands.items():
         path = f"{prefix} {name}"
-        found |= _commands(command, path) if hasattr(command, "commands") else {path}
+        inside = hasattr(command, "commands")
+        found |= _commands(command, path) if inside else {path}
+        if not inside or command.invoke_without_command:
+            found.add(path)
     return found
 
 

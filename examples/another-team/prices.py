@@ -25,6 +25,8 @@ def fund_prices(context: AssetExecutionContext) -> list[float]:
     folder = Path(os.environ.get("PRICES_DIR", "."))
     file = folder / f"{context.partition_key[:7]}.csv"
     context.log.info("reading %s", file.name)
+    if not file.exists():
+        raise FileNotFoundError(f"{file.name} has not come yet")
     with file.open(encoding="utf-8", newline="") as rows:
         return [float(row["price"]) for row in csv.DictReader(rows)]
 

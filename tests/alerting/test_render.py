@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
@@ -62,6 +63,14 @@ def test_what_changed_stands_between_the_error_and_the_log_and_only_while_it_fir
     assert message(told).first.sections[2].text == "image：1.4 → 1.5"
     over = message(resolved(told)).first.sections
     assert [section.title for section in over] == ["错误"]
+
+
+def test_the_command_that_silences_goes_by_what_identifies() -> None:
+    incident = sample_incident(labels={"owner": "anna", "team": "prices"})
+    silence = message(sample_notification(Purpose.OPEN, incident)).silence
+    assert silence is not None
+    assert "job=" in silence.text
+    assert not {"owner", "team", "severity"} & set(re.findall(r"(\w+)=", silence.text))
 
 
 def test_no_english_word_of_ours_is_left_in_chinese() -> None:

@@ -52,6 +52,19 @@ def test_the_message_says_step_root_cause_and_what_it_was_raised_as() -> None:
     ]
 
 
+def test_dagsters_own_frames_above_ours_are_left_out() -> None:
+    core = (
+        '  File "/venv/site-packages/dagster/_core/execution/plan/utils.py", line 57, in boundary\n'
+    )
+    ours = '  File "/srv/dagster/prices.py", line 28, in fund_prices\n    rows = read()\n'
+    failure = StepFailure("load", (Raised("OSError", "gone", (core, core, ours, core)),))
+    error = events.step_failed(a_run(), failure, at=FAILED_AT).annotations["error"]
+    assert error == f"OSError: gone\n{ours}{core}".rstrip("\n")
+    all_dagsters = StepFailure("load", (Raised("OSError", "gone", (core,)),))
+    error = events.step_failed(a_run(), all_dagsters, at=FAILED_AT).annotations["error"]
+    assert error.endswith("in boundary")
+
+
 def test_a_run_that_failed_outside_its_steps_says_what_dagster_says() -> None:
     notes = events.run_failed(
         a_run(failure_reason="START_TIMEOUT"),

@@ -30,7 +30,7 @@ CAPTURED = (
 def test_it_is_what_the_step_said_before_it_failed() -> None:
     assert log_excerpt(CAPTURED, "load").splitlines() == [
         "progress 1",
-        "08:26:29 WARNING about to fail",
+        "16:26:29 WARNING about to fail",
         "the last thing said",
     ]
 
@@ -38,12 +38,12 @@ def test_it_is_what_the_step_said_before_it_failed() -> None:
 def test_of_a_step_tried_again_it_is_the_last_attempt() -> None:
     first = an_event("load", "STEP_UP_FOR_RETRY") + an_event("load", "STEP_RESTARTED")
     twice = CAPTURED.replace(an_event("load", "LOADED_INPUT", "Loaded input"), first)
-    assert log_excerpt(twice, "load").splitlines()[0] == "08:26:29 WARNING about to fail"
+    assert log_excerpt(twice, "load").splitlines()[0] == "16:26:29 WARNING about to fail"
 
 
 def test_a_worker_that_was_killed_has_no_failure_to_end_before() -> None:
     killed = CAPTURED.partition("the last thing")[0]
-    assert log_excerpt(killed, "load").splitlines()[-1] == "08:26:29 WARNING about to fail"
+    assert log_excerpt(killed, "load").splitlines()[-1] == "16:26:29 WARNING about to fail"
 
 
 def test_what_no_dagster_wrote_is_taken_as_it_is() -> None:

@@ -149,18 +149,6 @@ def test_two_sensors_and_the_router_of_alerts_yml_tell_each_their_own(
     assert receivers == {"", "slack_on_run_failure", "second"}
 
 
-def test_what_another_process_routed_is_still_told_by_the_one_that_has_the_channel(
-    instance: DagsterInstance, slack: SlackServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    failed_at(instance, datetime.now(UTC))
-    made = watching_all(slack)
-    slack.answer(*[503] * 50)
-    ticked(instance, made)
-    assert slack.messages == []
-    local_router().dispatch(until_idle=True)  # knows alerts.yml only
-    assert "alert.told" not in caplog.text
-
-
 def test_a_slack_resource_and_an_env_var_hold_tokens_too(
     instance: DagsterInstance, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

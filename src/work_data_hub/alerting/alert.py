@@ -12,6 +12,9 @@ from types import MappingProxyType
 
 ALERTNAME = "alertname"
 SEVERITY = "severity"
+# Labels that route; whoever sets them leaves them out of the identity.
+OWNER = "owner"
+TEAM = "team"
 # Two of them, and names beside them, fit what PostgreSQL can index: a third of a page of 8 kB.
 # https://www.postgresql.org/docs/current/btree.html
 MAX_INDEXED_BYTES = 1_000

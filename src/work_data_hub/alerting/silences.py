@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .alert import SEVERITY
+from .alert import OWNER, SEVERITY, TEAM
 from .matchers import Labels, Matcher, Op, all_match, in_order, text_of
 
 
@@ -51,9 +51,12 @@ def silenced_by(silences: Iterable[Silence], labels: Labels, *, at: datetime) ->
 
 
 def matchers_for(labels: Labels) -> tuple[Matcher, ...]:
-    """Those that take an incident of these labels, however grave it gets, and none unlike it."""
+    """Those that take an incident of these labels, and none unlike it.
+
+    However grave it gets, and whoever is to be told of it by then.
+    """
     return in_order(
         Matcher(name, Op.EQUAL, value)
         for name, value in labels.items()
-        if value and name != SEVERITY
+        if value and name not in (SEVERITY, OWNER, TEAM)
     )

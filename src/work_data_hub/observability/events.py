@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from .. import locations
-from ..alerting.alert import ALERTNAME, SEVERITY, Alert, Severity
+from ..alerting.alert import ALERTNAME, OWNER, SEVERITY, TEAM, Alert, Severity
 from .run import Ending, Ownership, Raised, Run, StatusChange, StepFailure
 
 RUN_FAILED = "RunFailed"
@@ -22,6 +23,8 @@ MAX_LINE_CHARS = 300
 MAX_EXCEPTION_CHARS = 1_000
 MAX_FRAMES_CHARS = 1_500
 MAX_ASSETS = 10
+
+_DAGSTERS_FRAME = re.compile(r'\s*File "[^"\n]*[\\/]dagster[\\/]_(?:core|utils)[\\/]')
 
 
 def run_failed(
@@ -152,7 +155,7 @@ def _run_labels(name: str, run: Run) -> dict[str, str]:
 def _owned(run: Run, ownership: Ownership | None = None) -> dict[str, str]:
     """Labels that route and never identify: an owner who changes is no new incident."""
     known = ownership or Ownership(run.owner, run.team)
-    return _filled({"owner": known.owner, "team": known.team})
+    return _filled({OWNER: known.owner, TEAM: known.team})
 
 
 def _first_attempt(run: Run) -> str:
@@ -193,11 +196,17 @@ def _error(chain: Sequence[Raised]) -> str:
     lines = [_cut(str(root), MAX_EXCEPTION_CHARS)]
     if outer is not root:
         lines.append(f"raised as {_cut(str(outer), MAX_EXCEPTION_CHARS)}")
-    if frames := "".join(root.stack).strip("\n"):
+    if frames := "".join(_own_frames(root.stack)).strip("\n"):
         lines.append(
             frames if len(frames) <= MAX_FRAMES_CHARS else f"…{frames[-MAX_FRAMES_CHARS:]}"
         )
     return "\n".join(lines)
+
+
+def _own_frames(stack: Sequence[str]) -> Sequence[str]:
+    """Without Dagster's frames above the first one that is not Dagster's: they are always alike."""
+    own = next((at for at, frame in enumerate(stack) if not _DAGSTERS_FRAME.match(frame)), 0)
+    return stack[own:]
 
 
 def _line(text: str) -> str:

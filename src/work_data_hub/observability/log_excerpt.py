@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+
+from ..alerting.render import local_time
 
 MAX_LINES = 40
 MAX_CHARS = 4_000
 
-_STAMP = r"\d{4}-\d\d-\d\d (\d\d:\d\d:\d\d) [+-]\d{4} - dagster - "
+_STAMP = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}) - dagster - "
 # An event of Dagster's own, on one line: `... - 4711 - load - STEP_START - Started execution ...`.
 _EVENT = re.compile(rf"{_STAMP}[A-Z]+ - .* - [A-Z]+(?:_[A-Z]+)+ - ")
 _RUN_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -34,9 +37,14 @@ def log_excerpt(stderr: str, step: str) -> str:
         if _EVENT.match(line):
             continue
         begin = prefix.match(line)
-        shown = f"{begin[1]} {begin[2]} {line[begin.end() :]}" if begin else line
+        shown = f"{_time_of(begin[1])} {begin[2]} {line[begin.end() :]}" if begin else line
         room -= len(shown) + 1
         if len(kept) == MAX_LINES or (room < 0 and kept):
             break
         kept.append(shown[:MAX_CHARS])
     return "\n".join(reversed(kept)).strip("\n")
+
+
+def _time_of(stamp: str) -> str:
+    """As the rest of the message shows times, and no date: it is that of the failure."""
+    return local_time(datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S %z")).partition(" ")[2]
