@@ -143,6 +143,15 @@ def test_a_message_is_bounded_whatever_was_raised() -> None:
     assert alert.annotations["assets"].endswith("and 9990 more")
 
 
+def test_no_cut_leaves_half_a_secret() -> None:
+    secret = "xoxb-" + "0123456789" * 4
+    for length in range(events.MAX_EXCEPTION_CHARS - 80, events.MAX_EXCEPTION_CHARS + 20):
+        text = "word " * (length // 5) + secret + " and more" * 50
+        failure = StepFailure("load", (Raised("ValueError", text),))
+        notes = events.step_failed(a_run(), failure, at=FAILED_AT).annotations
+        assert "xoxb-" not in notes["error"].replace(secret, "")
+
+
 def test_a_summary_stays_on_one_line() -> None:
     failure = StepFailure("load", (Raised("ValueError", "first\nsecond"),))
     assert (

@@ -23,6 +23,8 @@ MAX_LINE_CHARS = 300
 MAX_EXCEPTION_CHARS = 1_000
 MAX_FRAMES_CHARS = 1_500
 MAX_ASSETS = 10
+# A longer word is cut all the same.
+MAX_WORD_CHARS = 250
 
 _DAGSTERS_FRAME = re.compile(r'\s*File "[^"\n]*[\\/]dagster[\\/]_(?:core|utils)[\\/]')
 
@@ -197,9 +199,9 @@ def _error(chain: Sequence[Raised]) -> str:
     if outer is not root:
         lines.append(f"raised as {_cut(str(outer), MAX_EXCEPTION_CHARS)}")
     if frames := "".join(_own_frames(root.stack)).strip("\n"):
-        lines.append(
-            frames if len(frames) <= MAX_FRAMES_CHARS else f"…{frames[-MAX_FRAMES_CHARS:]}"
-        )
+        if len(frames) > MAX_FRAMES_CHARS:
+            frames = "…\n" + frames[-MAX_FRAMES_CHARS:].partition("\n")[2]
+        lines.append(frames)
     return "\n".join(lines)
 
 
@@ -215,8 +217,13 @@ def _line(text: str) -> str:
 
 
 def _cut(text: str, most: int) -> str:
+    """At most so many characters. It is cut between words: half a secret would pass for none."""
     text = text.strip()
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    between = max(kept.rfind(" "), kept.rfind("\n"))
+    return f"{kept[:between] if between > most - MAX_WORD_CHARS else kept}…"
 
 
 def _filled(texts: Mapping[str, str]) -> dict[str, str]:
