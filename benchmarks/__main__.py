@@ -27,7 +27,6 @@ MODULES = (
     "metrics_scrape",
     "feed_tick",
     "feed_delay",
-    "hook_cost",
     "serve_leak",
     "scrape",
 )
