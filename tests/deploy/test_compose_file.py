@@ -115,3 +115,20 @@ def test_dagster_finds_the_code_server_that_compose_runs() -> None:
     assert SERVICES["code"]["environment"]["STACK_CODE_HOST"] == server["host"] == "code"
     check = SERVICES["code"]["healthcheck"]["test"]
     assert check[-1] == f"127.0.0.1:{server['port']}"
+
+
+def test_every_service_and_every_setting_is_documented() -> None:
+    documented = (ROOT / "docs/deploy.md").read_text("utf-8")
+    named = {name.removeprefix("$") for name in re.findall(r"STACK_[A-Z_]+", TEXT)}
+    named -= {"STACK_CODE_HOST"}  # what deploy/code_server.py is called, no setting
+    assert len(named) >= 14
+    assert [name for name in sorted(named) if f"`{name}`" not in documented] == []
+    assert [name for name in SERVICES if f"| `{name}` |" not in documented] == []
+
+
+def test_the_image_holds_what_the_tests_ran_on() -> None:
+    pin = re.compile(r"^([\w.-]+==\S+)", re.MULTILINE)
+    image = set(pin.findall((ROOT / "deploy/requirements.lock").read_text("utf-8")))
+    checkout = set(pin.findall((ROOT / "requirements.lock").read_text("utf-8")))
+    assert len(image) >= 60
+    assert image - checkout == set()
