@@ -24,6 +24,7 @@ ROWS_OF_WORKBOOK = 40
 ROWS = "SELECT count(*) FROM trustee_performance"
 UNDER_WAY = "SELECT count(*) FROM runs WHERE status IN ('STARTING', 'STARTED')"
 ALERTS_TOLD = "sum(wdh_alerts_total)"
+ROWS_COUNTED = 'sum(wdh_rows_total{outcome="loaded"})'
 MULTI_FILE_JOB = "trustee_performance_multi_file_job"
 # Years that no sample is of, a month of which each test drops.
 DROPPED: list[str] = []
@@ -119,6 +120,15 @@ def test_grafana_lets_in_who_has_the_password_and_reaches_prometheus(stack: Stac
     assert (answer.status_code, answer.json()["status"]) == (200, "OK")
 
 
+def test_prometheus_counts_the_rows_and_hears_of_every_source(stack: Stack) -> None:
+    wait_for(
+        "the rows of the warehouse in Prometheus",
+        lambda: stack.metric(ROWS_COUNTED) == float(stack.sql("warehouse", ROWS)),
+    )
+    wait_for("all sources up", lambda: stack.metric("min(wdh_scrape_source_up)") == 1)
+    assert stack.metric('sum(dagster_completed_runs_total{status="failure"})') >= 1
+
+
 @pytest.mark.parametrize("service", THAT_WORK)
 def test_what_is_killed_under_a_run_comes_back_and_nothing_is_lost(
     stack: Stack, service: str
@@ -155,5 +165,9 @@ def test_after_all_that_everything_is_healthy_and_no_run_is_stuck(stack: Stack) 
     wait_for(
         "everything is healthy",
         lambda: {stack.health(service) for service in (*THAT_WORK, *THAT_WATCH)} == {"healthy"},
+    )
+    wait_for(
+        "the rows of the warehouse in Prometheus",
+        lambda: stack.metric(ROWS_COUNTED) == float(stack.sql("warehouse", ROWS)),
     )
     wait_for("no run is under way", lambda: stack.sql("dagster", UNDER_WAY) == "0")

@@ -57,6 +57,7 @@ def test_reading_creates_nothing(tmp_path: Path) -> None:
         ("WDH_NEW_FILES_INTERVAL_S", "60", 60),
         ("WDH_DQ_INTERVAL_S", "60", 60),
         ("WDH_DAGSTER_URL", "http://dagster:3000", "http://dagster:3000"),
+        ("WDH_WEBSERVER_URL", "http://webserver:3000", "http://webserver:3000"),
         ("WDH_WAREHOUSE_URL", "postgresql://db/warehouse", "postgresql+psycopg://db/warehouse"),
         ("WDH_ALERTS_URL", "postgres://db/alerts", "postgresql+psycopg://db/alerts"),
     ],

@@ -103,7 +103,7 @@ def _dagster_collector(instance: DagsterInstance, settings: Settings) -> Dagster
     return DagsterCollector(
         instance,
         store=Store(settings.alerts_url),
-        dagster_url=settings.dagster_url,
+        dagster_url=settings.webserver_url or settings.dagster_url,
         more=_pipeline_sources(settings),
         patience=_limits(settings).daemons,
     )

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     settle_s: seconds that a file's mtime must be old before the sensor takes it.
     autostart: schedule and sensors come up running.
     dagster_url: where people open Dagster; links in messages begin with it.
+    webserver_url: where `wdh serve` reaches the webserver, when that is another address.
     The rest is for `wdh serve`, see the README.
     """
 
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     new_files_interval_s: int = Field(default=300, ge=1)
     dq_interval_s: int = Field(default=600, ge=1)
     dagster_url: str | None = None
+    webserver_url: str | None = None
     feed_interval_s: float = Field(default=0.25, gt=0, allow_inf_nan=False)
     reconcile_interval_s: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     watch_interval_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
