@@ -1,9 +1,9 @@
 #!/bin/sh
-# Run once, on an empty volume: a database each, owned by a role that no other database lets in.
+# Run once, on an empty volume: three databases, each of a role that the others do not let in.
 set -eu
 
 database() {
-  psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname postgres \
+  psql -v ON_ERROR_STOP=1 --no-psqlrc --username "${POSTGRES_USER:-postgres}" --dbname postgres \
     --set=name="$1" --set=password="$2" <<'SQL'
 CREATE ROLE :"name" LOGIN PASSWORD :'password';
 CREATE DATABASE :"name" OWNER :"name";
