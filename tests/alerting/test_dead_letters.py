@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from work_data_hub.alerting.errors import DeliveryError, NotFound, Reason
-from work_data_hub.alerting.sink import Status
+from work_data_hub.alerting.sink import Receipt, Status
 from work_data_hub.alerting.store.desk import Desk
 
 pytestmark = pytest.mark.both_databases
@@ -130,6 +130,34 @@ def test_the_alarm_about_dead_letters_ends_with_the_last_of_them(
     assert alarms() == 1
     office.replay(*others)
     assert alarms() == 0
+
+
+def test_the_alarm_about_dead_letters_outlasts_the_sinks_next_success(
+    office: Office, alert: Any
+) -> None:
+    office.router.publish(alert(job="other"))
+    office.after(60)
+    assert "open" in office.scene.told()
+    firing = {i.labels["alertname"] for i in office.router.store.incidents(status=Status.FIRING)}
+    assert "DeadLetter" in firing
+    office.desk.drop((), by="anna", at=office.scene.clock.now)
+    firing = {i.labels["alertname"] for i in office.router.store.incidents(status=Status.FIRING)}
+    assert "DeadLetter" not in firing
+
+
+def test_a_replay_goes_on_from_what_was_reached(scene: Any, alert: Any) -> None:
+    reached = Receipt({"reached": "anna"})
+    scene.chat.fail(DeliveryError(Reason.REJECTED, "one of two", receipt=reached))
+    router = scene.router(CONFIG)
+    router.publish(alert())
+    router.dispatch()
+    desk = Desk(router.store.database)
+    (letter,) = desk.dead_letters()
+    assert json.loads(letter.notification)["previous"]["values"] == {"reached": "anna"}
+    desk.replay((letter.id,), known=KNOWN, by="anna", at=scene.clock.now)
+    router.dispatch()
+    first, again = (n for n in scene.chat.attempts if n.group_labels.get("job") == "daily")
+    assert (again.previous, again.key, again.attempt) == (reached, first.key, 1)
 
 
 def test_who_replayed_or_dropped_it_is_kept_with_the_incident(office: Office) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from work_data_hub.alerting.dispatcher import CLAIMED_AT_ONCE
 from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.sink import NoticeCause, Receipt, Status
 
@@ -293,6 +294,58 @@ def test_a_receiver_is_told_in_its_language(scene: Any, alert: Any, language: st
     )
     _open(scene, router, alert)
     assert scene.chat.delivered[0].language == language
+
+
+@pytest.mark.both_databases
+def test_what_was_told_to_be_over_is_left_out_of_what_is_said_after_that(
+    scene: Any, alert: Any
+) -> None:
+    scene.chat.can_edit = False
+    router = scene.router()
+    router.publish_all([alert(step="load"), alert(step="read")])
+    scene.clock.advance(WAIT_S)
+    router.dispatch()
+    router.resolve({"step": "load"})
+    for step in ("write", "check"):
+        router.publish(alert(step=step))
+        scene.clock.advance(INTERVAL_S)
+        router.dispatch()
+    router.resolve({"job": "daily"})
+    scene.clock.advance(INTERVAL_S)
+    router.dispatch()
+    assert [sorted(i.labels["step"] for i in n.incidents) for n in scene.chat.delivered] == [
+        ["load", "read"],
+        ["load", "read", "write"],
+        ["check", "read", "write"],
+        ["check", "read", "write"],
+    ]
+    assert scene.told() == ["open", "notice", "notice", "resolve"]
+    assert router.next_due() is None
+
+
+@pytest.mark.both_databases
+def test_a_dispatcher_that_was_away_tells_at_once_what_is_overdue(
+    scene: Any, router: Any, alert: Any
+) -> None:
+    _open(scene, router, alert)
+    scene.clock.advance(100)
+    router.publish(alert(step="load"))
+    scene.clock.advance(INTERVAL_S)
+    assert router.dispatch() == 1
+    assert scene.told() == ["open", "notice"]
+
+
+def test_groups_of_which_there_is_nothing_to_say_do_not_end_a_pass(scene: Any, alert: Any) -> None:
+    scene.chat.can_edit = False
+    router = scene.router()
+    jobs = [f"job{n}" for n in range(CLAIMED_AT_ONCE + 1)]
+    router.publish_all(alert(job=job) for job in jobs)
+    scene.clock.advance(WAIT_S)
+    router.dispatch()
+    router.publish_all(alert(job=job) for job in jobs)
+    router.publish(alert(job=jobs[-1], step="load"))
+    scene.clock.advance(INTERVAL_S)
+    assert router.dispatch() == 1
 
 
 def _open(scene: Any, router: Any, alert: Any, **labels: str) -> None:

@@ -345,6 +345,44 @@ def test_a_sink_that_hangs_holds_up_no_other(scene: Any, alert: Any, monkeypatch
         released.set()
 
 
+@pytest.mark.sqlite
+def test_what_comes_while_a_delivery_hangs_is_told_in_the_same_pass(
+    scene: Any, alert: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("work_data_hub.alerting.dispatcher.LOOK_EVERY_S", 0.01)
+    hangs, released = threading.Event(), threading.Event()
+
+    class Hanging(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            hangs.set()
+            released.wait(30)
+            return super().deliver(notification, deadline=deadline)
+
+    class Healthy(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            if notification.group_labels.get("job") == "late":
+                released.set()
+            return super().deliver(notification, deadline=deadline)
+
+    scene.sinks |= {"chat": Hanging(), "mail": Healthy()}
+    router = scene.router(TWO_SINKS)
+    publisher = scene.router(TWO_SINKS)
+    router.publish(alert())
+
+    def publish_late() -> None:
+        hangs.wait(30)
+        publisher.publish(alert(job="late"))
+
+    thread = threading.Thread(target=publish_late)
+    thread.start()
+    try:
+        assert router.dispatch() >= 3
+        assert released.is_set()
+    finally:
+        released.set()
+        thread.join()
+
+
 def test_a_pace_is_kept_and_drain_sits_it_out(scene: Any, alert: Any) -> None:
     scene.sinks["chat"] = RecordingSink(pace_s=1.0)
     router = scene.router(AT_ONCE)

@@ -19,6 +19,7 @@ from .route import Route
 from .sink import AlertSink, Incident
 from .store import actions, conversations, groups, leases, retention, routing
 from .store.actions import with_acknowledgements
+from .store.clock_steps import STEP_S, look_again_after_a_step
 from .store.database import Database
 from .store.health import Health, all_health
 from .store.hush import hush
@@ -92,9 +93,11 @@ class Dispatcher:
         self._in_flight: dict[int, Job] = {}
         self._unrecorded: list[Result] = []
         self._halted: dict[Name, threading.Event] = {}
+        self._clock_noted = 0.0
         self._noted = False
         self._may_lack = True  # some group, a conversation
-        self._renewed = 0.0
+        self._renewed = 0.0  # by time.monotonic
+        self._renewed_at = 0.0
         self._sweep_due = 0.0
         self._lock = threading.Lock()
 
@@ -148,15 +151,18 @@ class Dispatcher:
         now = self._now()
         helping = _Helping()
         with self._database.write() as connection:
-            if time.monotonic() - self._renewed > RENEW_EVERY_S:
-                self._renew(connection)
+            if abs(now - self._clock_noted) > STEP_S:
+                look_again_after_a_step(connection, now=until)
+            if self._must_renew(now):
+                self._renew(connection, now)
             tried = settle(
                 connection, self._unrecorded, self._integrations, now=now, jitter=self._jitter
             )
-            is_routed = not routes or self._route(connection, now)
+            is_routed = not routes or self._route(connection, until)
             if is_routed and may_claim:
                 helping = self._claim(connection, until)
         self._unrecorded = []
+        self._clock_noted = now if abs(now - self._clock_noted) > STEP_S else self._clock_noted
         self._noted = True
         self._may_lack = self._may_lack and not is_routed
         self._submit(helping)
@@ -167,7 +173,10 @@ class Dispatcher:
     def _route(self, connection: Connection, now: float) -> bool:
         """Some of what changed; whether that was all."""
         if not self._noted:
-            groups.note_config(connection, self._config.digest)
+            off = ((disabled.receiver, disabled.name) for disabled in self._config.disabled)
+            groups.note_config(
+                connection, self._config.digest, self._integrations, off=off, now=now
+            )
         looked_at = routing.route_changed(
             connection, partial(routes_for, self._config), self._route_of, now=now
         )
@@ -267,7 +276,7 @@ class Dispatcher:
 
     def _sweep(self, now: float) -> None:
         """Deletes, now and then, some of what was over long ago."""
-        if now < self._sweep_due:
+        if self._sweep_due - SWEEP_EVERY_S <= now < self._sweep_due:
             return
         with self._database.write() as connection:
             deleted = retention.sweep(connection, before=now - self._config.retention_s)
@@ -281,8 +290,14 @@ class Dispatcher:
             if job.started is not None and job.started < limit
         ]
 
-    def _renew(self, connection: Connection) -> None:
+    def _must_renew(self, now: float) -> bool:
+        """Now and then; and where the clock stepped, for the database's may have done so too."""
+        is_stepped = abs(now - self._renewed_at) > LEASE_S / 2
+        is_old = time.monotonic() - self._renewed > RENEW_EVERY_S
+        return bool(self._in_flight) and (is_old or is_stepped)
+
+    def _renew(self, connection: Connection, now: float) -> None:
         leases.renew(connection, (job.plan.claim for job in self._in_flight.values()))
-        self._renewed = time.monotonic()
+        self._renewed, self._renewed_at = time.monotonic(), now
         for job in self._in_flight.values():
             job.lease_ends = self._renewed + LEASE_S

@@ -103,7 +103,7 @@ class _Books:
             digest = self.integrations[job.name].digest
             self._set(job.name, Health(digest, not_before=not_before))
         if was_troubled:
-            for alertname in troubles.NAMES:
+            for alertname in troubles.OF_THE_SINK:
                 labels = troubles.labels_of(alertname, job.name)
                 incidents.resolve(self.connection, labels, at=None, event_key=None, now=self.now)
             log.info("sink.recovered", receiver=job.name[0], integration=job.name[1])
@@ -161,7 +161,7 @@ class _Books:
         letter_id = history.bury(
             self.connection,
             claim.conversation_id,
-            job.notification,
+            replace(job.notification, previous=error.receipt or job.notification.previous),
             integration=claim.integration,
             reason=error.reason,
             detail=error.detail,

@@ -17,6 +17,7 @@ from .telling import (
     Told,
     after_telling,
     decide,
+    is_told_as_over,
     latest_of_each,
     passing_over,
     was_told,
@@ -44,6 +45,8 @@ class Plan:
         """The conversation after the notification was taken, or with none to send."""
         notified = self.notification is not None
         noticed_at = self.claim.noticed_at
+        if noticed_at is not None:
+            noticed_at = min(noticed_at, now)  # the clock stepped back since
         if self.notification and self.notification.purpose is not Purpose.UPDATE:
             noticed_at = now
         return self._progress(
@@ -115,10 +118,13 @@ def plan(
 
     incidents: all of the episode. is_held_back: nobody wants to hear of it now, on this route.
 
-    What is held back is left out, as Alertmanager leaves it out. But a message that can be edited
-    and has told of it before goes on showing how it fares: an edit disturbs nobody.
+    What is held back is left out, as Alertmanager leaves it out, and so is what was told to be over
+    before. But a message that can be edited and has told of it goes on showing how it fares: an
+    edit disturbs nobody.
     """
-    latest = latest_of_each(incidents)
+    latest = [
+        s for s in latest_of_each(incidents) if can_edit or not is_told_as_over(claim.told, s)
+    ]
     held = [s for s in latest if _is_over_untold(claim.told, s) or is_held_back(s.incident, route)]
     can_show = can_edit and claim.opened
     quiet = {s.incident.fingerprint for s in held if can_show and was_told(claim.told, s)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -17,7 +18,7 @@ from .. import locations
 from .alert import Alert, storable_labels
 from .config import AlertsConfig, load
 from .redact import Redactor
-from .timing import moment, utc_now
+from .timing import Budget, moment, utc_now
 
 if TYPE_CHECKING:
     from .dispatcher import Dispatcher
@@ -46,7 +47,7 @@ class AlertRouter:
         store_url: str,
         *,
         clock: Callable[[], datetime] = utc_now,
-        database_clock: Callable[[], float] = time.time,
+        database_clock: Callable[[], float] = time.monotonic,
         environ: Mapping[str, str] | None = None,
         jitter: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
@@ -68,7 +69,7 @@ class AlertRouter:
         store_url: str | None = None,
         *,
         clock: Callable[[], datetime] = utc_now,
-        database_clock: Callable[[], float] = time.time,
+        database_clock: Callable[[], float] = time.monotonic,
         environ: Mapping[str, str] | None = None,
         kinds: Mapping[str, Kind] | None = None,
         jitter: Callable[[], float] = random.random,
@@ -189,16 +190,16 @@ class AlertRouter:
         when nothing more is to come within the budget, or once that is spent; a delivery under
         way then is given its deadline.
         """
-        ends_at = self._now() + budget_s
+        budget = Budget(budget_s, clock=self._now)
         delivered = 0
         while True:
-            done = self._dispatching().run(may_claim=lambda: self._now() < ends_at)
+            done = self._dispatching().run(may_claim=lambda: budget.left_s > 0)
             delivered += done.delivered
             due_at = self.next_due()
-            if due_at is None or due_at.timestamp() >= ends_at or self._now() >= ends_at:
+            wait_s = math.inf if due_at is None else due_at.timestamp() - self._now()
+            if wait_s >= budget.left_s:
                 return delivered
-            idle_s = _SHORTEST_WAIT_S if done.attempted else _IDLE_WAIT_S
-            self._sleep(max(due_at.timestamp() - self._now(), idle_s))
+            self._sleep(max(wait_s, _SHORTEST_WAIT_S if done.attempted else _IDLE_WAIT_S))
 
     def next_due(self) -> datetime | None:
         """When there is something to tell: now, later, or None for nothing to come."""

@@ -134,6 +134,12 @@ def was_told(told: Told, stored: StoredIncident) -> bool:
     return said is not None and said.id == stored.id and said.status is not None
 
 
+def is_told_as_over(told: Told, stored: StoredIncident) -> bool:
+    """The last word on this very incident was that it is over."""
+    said = told.get(stored.incident.fingerprint)
+    return said is not None and said.id == stored.id and said.status is Status.RESOLVED
+
+
 def latest_of_each(incidents: Iterable[StoredIncident]) -> list[StoredIncident]:
     """One for each fingerprint, its latest; firing first, then most grave, then by start."""
     latest: dict[str, StoredIncident] = {}

@@ -33,6 +33,25 @@ PROBE_LONGEST_S = 30.0
 RETRY_AFTER_LONGEST_S = 3_600.0
 
 
+class Budget:
+    """Seconds that may still be spent, by a clock that is set now and then: what it steps back is
+    not given back, and what it steps forward is spent.
+    """
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float]) -> None:
+        self._left_s = seconds
+        self._clock = clock
+        self._seen = clock()
+
+    @property
+    def left_s(self) -> float:
+        """0 and less when it is spent."""
+        now = self._clock()
+        self._left_s -= max(0.0, now - self._seen)
+        self._seen = now
+        return self._left_s
+
+
 def utc_now() -> datetime:
     """The clock of the house, where none is injected."""
     return datetime.now(UTC)

@@ -16,8 +16,9 @@ SINK_PARKED = "SinkParked"
 DISPATCH_LAG = "DispatchLag"
 CONFIG_INVALID = "ConfigInvalid"
 ROUND_FAILING = "RoundFailing"
-# Over as soon as the integration takes something.
-NAMES = (DEAD_LETTER, SINK_FAILING, SINK_PARKED)
+# Over once the sink takes something. A dead letter stays one until it is replayed or dropped.
+OF_THE_SINK = (SINK_FAILING, SINK_PARKED)
+NAMES = (DEAD_LETTER, *OF_THE_SINK)
 _OF_THE_PROCESS = (DISPATCH_LAG, CONFIG_INVALID, ROUND_FAILING)
 
 Name = tuple[str, str]

@@ -50,10 +50,11 @@ class Database:
     """Transactions on the router's tables, which are made when missing. SQLite or PostgreSQL.
 
     Whatever the driver raises comes out as StoreUnavailable. Safe for threads.
-    database_clock: what SQLite's clock is, for leases; they expire by it in every process alike.
+    database_clock: what SQLite's clock is, for leases; they expire by it in every process of the
+    machine alike. One that is never set: a step of the wall clock would end them, or keep them.
     """
 
-    def __init__(self, url: str, *, database_clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str, *, database_clock: Callable[[], float] = time.monotonic) -> None:
         self._url = make_url(locations.with_psycopg3(url))
         self._clock = database_clock
         self._engine: Engine | None = None

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, select, update
 
+from ..sink import Status
 from .direct import execute_many
 from .notes import put
 from .tables import (
     IS_ACTIVE,
     IS_CHANGED,
     IS_FIRING,
+    IS_OPEN,
     conversations,
     groups,
     incidents,
+    members,
     notes,
 )
 from .upsert import as_text, insert
@@ -23,12 +26,26 @@ from .upsert import as_text, insert
 _CONFIG_DIGEST = "config_digest"
 
 
-def note_config(connection: Connection, digest: str) -> None:
-    """Has open incidents routed again where another configuration was the last to route them."""
+def note_config(
+    connection: Connection,
+    digest: str,
+    integrations: Collection[tuple[str, str]],
+    *,
+    off: Iterable[tuple[str, str]],
+    now: float,
+) -> None:
+    """Has open incidents routed again where another configuration was the last to route them.
+
+    integrations: every (receiver, integration) that there is; off: those that have no address
+    here, and may have one in another process. Conversations with what is neither end.
+    """
+    _end_conversations_but_with(connection, {*integrations, *off})
     query = select(notes.c.value).where(notes.c.name == _CONFIG_DIGEST)
     if connection.execute(query).scalar() == digest:
         return
     put(connection, _CONFIG_DIGEST, digest)
+    for receiver, integration in integrations:  # one that was gone for a while
+        connection.execute(_TAKE_UP, {"of": receiver, "with": integration, "now": now})
     connection.execute(update(incidents).where(IS_FIRING).values(changed=True))
 
 
@@ -49,6 +66,20 @@ def close(connection: Connection, group_ids: Sequence[int]) -> None:
     """Ends these episodes: what fires next in such a group is a new one."""
     if group_ids:
         connection.execute(_CLOSE, {"ids": group_ids})
+
+
+def _end_conversations_but_with(
+    connection: Connection, integrations: Collection[tuple[str, str]]
+) -> None:
+    """Nobody will ever continue them: their integration was taken out of alerts.yml.
+
+    With them ends what nobody else hears of any more, so that it can be forgotten.
+    """
+    for receiver, integration in connection.execute(_CONVERSING).all():
+        if (receiver, integration) not in integrations:
+            given = {"of": receiver, "with": integration}
+            connection.execute(_CLOSE_UNHEARD, given)
+            connection.execute(_END, given)
 
 
 def _new_conversation(group: Row[Any], integration: str) -> dict[str, Any]:
@@ -86,6 +117,45 @@ _LACKING = select(groups.c.id, groups.c.receiver, groups.c.group_key, groups.c.f
         conversations.c.integration == bindparam("with"),
     )
     .exists(),
+)
+_CONVERSING = (
+    select(conversations.c.receiver, conversations.c.integration).where(IS_OPEN).distinct()
+)
+_with = (
+    conversations.c.receiver == bindparam("of"),
+    conversations.c.integration == bindparam("with"),
+)
+_END = update(conversations).where(IS_OPEN, *_with).values(ended=True, due_at=None)
+_TAKE_UP = (
+    update(conversations)
+    .where(
+        conversations.c.ended,
+        *_with,
+        conversations.c.group_id.in_(
+            select(groups.c.id).where(IS_ACTIVE, groups.c.receiver == bindparam("of"))
+        ),
+    )
+    .values(ended=False, due_at=bindparam("now"), dirty=conversations.c.dirty + 1)
+)
+_others = conversations.alias("others")
+# Of what has such a conversation and no other that is open, and of which nothing fires.
+_CLOSE_UNHEARD = (
+    update(groups)
+    .where(
+        IS_ACTIVE,
+        groups.c.id.in_(select(conversations.c.group_id).where(IS_OPEN, *_with)),
+        ~exists().where(
+            _others.c.group_id == groups.c.id,
+            _others.c.ended.is_(False),
+            _others.c.integration != bindparam("with"),
+        ),
+        ~exists().where(
+            members.c.group_id == groups.c.id,
+            incidents.c.id == members.c.incident_id,
+            incidents.c.status == Status.FIRING.value,
+        ),
+    )
+    .values(active=False)
 )
 _CLOSE = (
     update(groups).where(groups.c.id.in_(bindparam("ids", expanding=True))).values(active=False)

@@ -15,7 +15,7 @@ from . import actions, incidents
 from .actions import Kind
 from .health import Name
 from .history import DeadLetter, buried
-from .tables import conversations, dead_letters, members
+from .tables import conversations, dead_letters, deliveries, members
 from .tables import incidents as incidents_table
 
 
@@ -58,6 +58,9 @@ def drop(connection: Connection, letters: Sequence[DeadLetter], *, by: str, now:
 def _tell_again(connection: Connection, letter: DeadLetter, *, now: float) -> None:
     at = conversations.c.id == letter.conversation_id
     told = connection.execute(select(conversations.c.told).where(at)).scalar_one()
+    last = select(deliveries.c.key).where(deliveries.c.conversation_id == letter.conversation_id)
+    last = last.order_by(deliveries.c.id.desc()).limit(1)
+    is_last = connection.execute(last).scalar() == json.loads(letter.notification)["key"]
     given_up = _fingerprints(letter)
     left = {name: said for name, said in told_from_text(told).items() if name not in given_up}
     connection.execute(
@@ -71,6 +74,9 @@ def _tell_again(connection: Connection, letter: DeadLetter, *, now: float) -> No
             attempts=0,
             failing_since=None,
             dirty=conversations.c.dirty + 1,
+            # Nothing was said since: to say the same is one more attempt, under the same key, and
+            # who had it is not told again.
+            sequence=conversations.c.sequence - int(is_last),
             # Whoever is telling something else of it just now would record the old state.
             lease_token=conversations.c.lease_token + 1,
             lease_until=0.0,

@@ -47,7 +47,7 @@ def route_changed(
         keys = {(group.receiver, group.group_key) for group in known}
         for group in known:
             if group.active:
-                _touch(touched, group.id, route_of(group.route), None)
+                _touch(touched, group.id, route_of(group.route), row.updated_at)
         for route in routes_for(labels):
             # PostgreSQL would keep another key than it is asked for.
             key = (route.receiver, route.group_key(labels).replace("\0", "\ufffd"))
@@ -57,7 +57,7 @@ def route_changed(
                     received_at=row.received_at,
                     group_wait_s=route.group_wait_s,
                 )
-                joining.append(_Joining(row.id, key, route, labels, due_at))
+                joining.append(_Joining(row.id, key, route, labels, row.received_at, due_at))
     _join(connection, joining, touched, now=now)
     _let_know(connection, touched, now=now)
     connection.execute(_SEEN, these)
@@ -66,27 +66,39 @@ def route_changed(
 
 @dataclass
 class _Touched:
-    """A group in which something changed. urgent_at: when it is due if it was never flushed."""
+    """A group in which something changed: since when. urgent_at: when it is due if it was never
+    flushed.
+    """
 
     group_interval_s: float
+    changed_at: float
     urgent_at: float | None = None
 
 
 @dataclass(frozen=True)
 class _Joining:
-    """An incident that enters a group. key: receiver and group key. due_at: of a new group."""
+    """An incident that enters a group. key: receiver and group key. due_at: of a new group.
+
+    received_at: when it came.
+    """
 
     incident_id: int
     key: tuple[str, str]
     route: Route
     labels: Mapping[str, str]
+    received_at: float
     due_at: float
 
 
 def _touch(
-    touched: dict[int, _Touched], group_id: int, route: Route, urgent_at: float | None
+    touched: dict[int, _Touched],
+    group_id: int,
+    route: Route,
+    changed_at: float,
+    urgent_at: float | None = None,
 ) -> None:
-    entry = touched.setdefault(group_id, _Touched(route.group_interval_s))
+    entry = touched.setdefault(group_id, _Touched(route.group_interval_s, changed_at))
+    entry.changed_at = min(changed_at, entry.changed_at)
     if urgent_at is not None:
         entry.urgent_at = min(urgent_at, entry.urgent_at or urgent_at)
 
@@ -113,7 +125,8 @@ def _join(
         [{"group_id": group_of[j.key], "incident_id": j.incident_id} for j in joining],
     )
     for j in joining:
-        _touch(touched, group_of[j.key], j.route, j.due_at if j.due_at <= now else None)
+        urgent_at = j.due_at if j.due_at <= now else None
+        _touch(touched, group_of[j.key], j.route, j.received_at, urgent_at)
 
 
 def _new_group(first: _Joining) -> dict[str, Any]:
@@ -142,8 +155,12 @@ def _let_know(connection: Connection, touched: Mapping[int, _Touched], *, now: f
         if row.flushed_at is None:
             next_at = entry.urgent_at
         else:
+            # The tick after the change: where nobody was there to look, it is due since. Times to
+            # come are of before the clock stepped back.
             next_at = tick_at_or_after(
-                now, flushed_at=row.flushed_at, group_interval_s=entry.group_interval_s
+                min(entry.changed_at, now),
+                flushed_at=min(row.flushed_at, now),
+                group_interval_s=entry.group_interval_s,
             )
         due = min((at for at in (row.due_at, next_at) if at is not None), default=now)
         planned.append({"which": row.id, "next": due})
@@ -156,6 +173,7 @@ _CHANGED = (
         incidents.c.labels,
         incidents.c.started_at,
         incidents.c.received_at,
+        incidents.c.updated_at,
     )
     .where(IS_CHANGED)
     .order_by(incidents.c.id)

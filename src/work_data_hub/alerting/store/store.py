@@ -30,7 +30,7 @@ class Store:
     Every method raises StoreUnavailable when the database does not answer within two seconds.
     """
 
-    def __init__(self, url: str, *, database_clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str, *, database_clock: Callable[[], float] = time.monotonic) -> None:
         self.database = Database(url, database_clock=database_clock)
 
     def incidents(

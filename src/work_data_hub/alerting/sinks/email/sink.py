@@ -122,11 +122,9 @@ def _so_far(notification: Notification) -> _SoFar:
     thread = values.get("thread")
     if thread is None or values.get("key") != notification.key:
         return _SoFar(thread)
-    return _SoFar(
-        thread,
-        frozenset(values.get("reached", "").split()),
-        frozenset(values.get("refused", "").split()),
-    )
+    # A first attempt that some had before is a replay: whom the server refused is asked anew.
+    refused = values.get("refused", "") if notification.attempt > 1 else ""
+    return _SoFar(thread, frozenset(values.get("reached", "").split()), frozenset(refused.split()))
 
 
 def _mark(box: Mailbox) -> str:
