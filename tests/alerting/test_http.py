@@ -377,7 +377,7 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
     with raw_server(answers_and_hangs_up, says(OK)) as url:
         post(url, http=http)
         for (connection,) in http._idle.values():
-            while not connection.is_stale():  # its end is on the way
+            while not connection.is_stale:  # its end is on the way
                 pass
         assert post(url, http=http).body == b"ok"
 

@@ -7,7 +7,6 @@ from the environment, no retries: one attempt, and a failure says whether it may
 
 from __future__ import annotations
 
-import http.client
 import math
 import socket
 import ssl
@@ -24,6 +23,7 @@ import certifi
 
 from .deadline_connection import DeadlineConnection
 from .errors import DeliveryError, Reason
+from .http_wire import post, read_reply
 from .sink import Deadline
 from .web_address import WebAddress, web_address
 
@@ -101,21 +101,26 @@ class HttpSession:
         connection = None
         try:
             address = web_address(url)
+            said = {"User-Agent": USER_AGENT, **headers}
+            if address.authorization is not None:
+                said.setdefault("Authorization", address.authorization)
+            request = post(address, body, said)
             connection = self._connection(address)
-            connection.deadline = deadline
-            connection.sent = False
-            answer = _exchange(connection, address, body, headers, max_bytes)
-        except (OSError, http.client.HTTPException) as err:
+            reply = read_reply(connection.begin(request, deadline=deadline), max_bytes=max_bytes)
+        except OSError as err:
             sent = connection is not None and connection.sent
             failure = _failure(err, sent=sent, late=deadline.remaining_s <= 0)
         except ValueError:  # a header or an address that cannot be written
             failure = DeliveryError(Reason.MISCONFIGURED, "the address or a header is not valid")
         else:
-            self._keep(address, connection)
-            if not 300 <= answer.status < 400:
-                return answer
-            failure = DeliveryError(
-                Reason.MISCONFIGURED, f"HTTP {answer.status}: redirected, which is not followed"
+            if reply.is_whole:
+                self._keep(address, connection)
+            else:
+                connection.close()
+            if not 300 <= reply.status < 400:
+                return Answer(reply.status, reply.headers, reply.body)
+            raise DeliveryError(
+                Reason.MISCONFIGURED, f"HTTP {reply.status}: redirected, which is not followed"
             )
         if connection is not None:
             connection.close()
@@ -129,7 +134,7 @@ class HttpSession:
                 connection = idle.pop()
             except IndexError:  # another thread was faster
                 break
-            if not connection.is_stale():
+            if not connection.is_stale:
                 return connection
             connection.close()
         return DeadlineConnection(
@@ -137,9 +142,9 @@ class HttpSession:
         )
 
     def _keep(self, address: WebAddress, connection: DeadlineConnection) -> None:
-        """For the next exchange, where the answer left it open."""
+        """For the next exchange."""
         idle = self._idle[_place(address)]
-        if connection.sock is not None and len(idle) < MAX_IDLE:
+        if len(idle) < MAX_IDLE:
             idle.append(connection)
         else:
             connection.close()
@@ -161,34 +166,9 @@ def _close(idle: _Idle) -> None:
             connections.pop().close()
 
 
-def _exchange(
-    connection: DeadlineConnection,
-    address: WebAddress,
-    body: bytes,
-    headers: Mapping[str, str],
-    max_bytes: int,
-) -> Answer:
-    said = {"User-Agent": USER_AGENT, **headers}
-    if address.authorization is not None:
-        said.setdefault("Authorization", address.authorization)
-    connection.request("POST", address.target, body, said)
-    with connection.getresponse() as response:
-        content = bytearray()
-        while len(content) < max_bytes and (piece := response.read(8_192)):
-            content += piece
-        if response.length and len(content) < max_bytes:
-            raise http.client.IncompleteRead(b"", response.length)
-        if not response.isclosed():  # there is more of it
-            connection.close()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, names, bytes(content[:max_bytes]))
-
-
 def _failure(err: Exception, *, sent: bool, late: bool) -> DeliveryError:
     """What went wrong, in words that hold no address."""
     late = late or isinstance(err, TimeoutError)
-    if isinstance(err, http.client.InvalidURL):
-        return DeliveryError(Reason.MISCONFIGURED, "the address is not a web address")
     if sent and late:
         return DeliveryError(Reason.TIMEOUT, "sent, but not answered within the deadline")
     if sent:

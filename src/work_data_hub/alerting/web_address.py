@@ -22,6 +22,10 @@ class WebAddress:
     target: str
     authorization: str | None
 
+    @property
+    def has_default_port(self) -> bool:
+        return self.port == _PORTS["https" if self.encrypted else "http"]
+
 
 @lru_cache(maxsize=256)
 def web_address(url: str) -> WebAddress:

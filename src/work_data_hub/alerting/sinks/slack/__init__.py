@@ -85,7 +85,7 @@ class SlackConfig(SinkConfig):
 
 
 def build(config: SlackConfig, *, redact: Redactor, http: HttpSession | None) -> AlertSink:
-    """The sink for a token or a webhook; http.client is imported here, not before."""
+    """The sink for a token or a webhook; its HTTP is imported here, not before."""
     from ...http import HttpSession
     from .client import SlackApi, SlackWebhook
     from .sink import SlackTokenSink, SlackWebhookSink

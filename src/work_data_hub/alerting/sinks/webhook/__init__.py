@@ -60,7 +60,7 @@ class WebhookConfig(SinkConfig):
 
 
 def build(config: WebhookConfig, *, redact: Redactor, http: HttpSession | None) -> AlertSink:
-    """The sink; http.client is imported here, not before."""
+    """The sink; its HTTP is imported here, not before."""
     from .sink import WebhookSink
 
     return WebhookSink(config, redact=redact, http=config.http_config.session(http))
