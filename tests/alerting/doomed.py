@@ -19,7 +19,7 @@ from work_data_hub.alerting import Alert, AlertRouter, dispatcher
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.kind import Kind, SinkConfig
 from work_data_hub.alerting.sink import Deadline, Notification, Receipt
-from work_data_hub.alerting.store import groups, incidents
+from work_data_hub.alerting.store import firing, groups
 
 CONFIG = """
 route: {receiver: team, group_by: [job], group_wait: 0s, group_interval: 1ms}
@@ -90,7 +90,7 @@ def router_in(folder: Path, *, step: str = "", **options: Any) -> AlertRouter:
 
 def main(folder: Path, step: str) -> None:
     if step == "publishing":
-        incidents.publish = dying_after(incidents.publish)
+        firing.publish = dying_after(firing.publish)
     elif step == "routing":
         groups.converse = dying_after(groups.converse)
     elif step == "claiming":

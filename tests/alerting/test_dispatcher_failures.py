@@ -318,8 +318,8 @@ def test_what_a_sink_counts_is_added_up_in_the_store(scene: Any, alert: Any) -> 
 @pytest.mark.sqlite
 def test_a_sink_that_hangs_holds_up_no_other(scene: Any, alert: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(workers, "DELIVERY_DEADLINE_S", 0.05)
-    monkeypatch.setattr("work_data_hub.alerting.dispatcher.DELIVERY_DEADLINE_S", 0.05)
-    monkeypatch.setattr("work_data_hub.alerting.dispatcher.OVERRUN_S", 0.05)
+    monkeypatch.setattr("work_data_hub.alerting.under_way.DELIVERY_DEADLINE_S", 0.05)
+    monkeypatch.setattr("work_data_hub.alerting.under_way.OVERRUN_S", 0.05)
     released, healthy = threading.Event(), threading.Event()
 
     class Hanging(RecordingSink):

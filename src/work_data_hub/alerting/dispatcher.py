@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,17 +25,15 @@ from .store.health import Health, all_health
 from .store.hush import hush
 from .store.leases import LEASE_S, Claim
 from .telling import StoredIncident
-from .workers import DELIVERY_DEADLINE_S, OVERRUN_S, Job, Name, Result, Workers
+from .under_way import UnderWay
+from .workers import Job, Name, Result, Workers
 
 # Claimed at once for one integration; more would be in our hands while another process idles.
 CLAIMED_AT_ONCE = 128
-RENEW_EVERY_S = 1.5
 # While deliveries are under way: how often it looks for what has come meanwhile.
 LOOK_EVERY_S = 0.1
 # Results that come within so long of each other are recorded in one transaction.
 GATHER_S = 0.01
-# A delivery that takes longer holds up nothing that has come since.
-LONG_S = 0.5
 # How often a process looks for what is long over; sooner again while there is some.
 SWEEP_EVERY_S = 60.0
 SWEEP_AGAIN_S = 1.0
@@ -90,14 +88,12 @@ class Dispatcher:
         self._integrations = {(i.receiver, i.name): i for i in config.integrations()}
         self._routes = {**config.routes_by_id(), FALLBACK_ID: fallback_route(config)}
         self._workers = Workers(describe=describe)
-        self._in_flight: dict[int, Job] = {}
+        self._under_way = UnderWay()
         self._unrecorded: list[Result] = []
         self._halted: dict[Name, threading.Event] = {}
         self._clock_noted = 0.0
         self._noted = False
         self._may_lack = True  # some group, a conversation
-        self._renewed = 0.0  # by time.monotonic
-        self._renewed_at = 0.0
         self._sweep_due = 0.0
         self._lock = threading.Lock()
 
@@ -112,7 +108,7 @@ class Dispatcher:
             attempted = delivered = 0
             is_routed = False
             while True:
-                waits = self._waits(begun)
+                waits = self._under_way.keeps_open(begun)
                 turn = self._turn(
                     self._now() if waits else begun,
                     routes=waits or not is_routed,
@@ -121,7 +117,7 @@ class Dispatcher:
                 is_routed = turn.is_routed
                 attempted += turn.attempted
                 delivered += turn.delivered
-                if turn.is_last and not self._in_flight and not self._unrecorded:
+                if turn.is_last and not self._under_way and not self._unrecorded:
                     self._sweep(begun)
                     return Pass(attempted, delivered)
                 self._collect(patiently=turn.is_last)
@@ -131,14 +127,6 @@ class Dispatcher:
 
     def _now(self) -> float:
         return self._clock().timestamp()
-
-    def _waits(self, begun: float) -> bool:
-        """Something is under way that was due when the pass began, or that takes long."""
-        long_ago = time.monotonic() - LONG_S
-        return any(
-            job.plan.claim.due_at <= begun or (job.started is not None and job.started < long_ago)
-            for job in self._in_flight.values()
-        )
 
     def _route_of(self, route_id: str) -> Route:
         """A group whose route is gone from the file goes on as the first route says."""
@@ -153,8 +141,7 @@ class Dispatcher:
         with self._database.write() as connection:
             if abs(now - self._clock_noted) > STEP_S:
                 look_again_after_a_step(connection, now=until)
-            if self._must_renew(now):
-                self._renew(connection, now)
+            self._under_way.renew(connection, now=now)
             tried = settle(
                 connection, self._unrecorded, self._integrations, now=now, jitter=self._jitter
             )
@@ -257,22 +244,18 @@ class Dispatcher:
                 self._halted[name] = threading.Event()
             halted = self._halted[name]
             job = Job(name, made, made.notification, self._sinks[name], lease_ends, halted)
-            self._in_flight[made.claim.conversation_id] = job
+            self._under_way.add(job)
             self._workers.submit(job)
 
     def _collect(self, *, patiently: bool) -> None:
         """Waits for results, until half of what is under way is back or a moment has passed."""
         self._unrecorded += self._workers.results(
             wait_s=LOOK_EVERY_S if patiently and not self._unrecorded else 0.0,
-            gather=max(1, len(self._in_flight) // 2),
-            gather_s=GATHER_S if self._in_flight and patiently else 0.0,
+            gather=max(1, len(self._under_way) // 2),
+            gather_s=GATHER_S if self._under_way and patiently else 0.0,
         )
-        self._unrecorded += [self._workers.abandon(job) for job in self._overdue()]
-        for result in self._unrecorded:
-            conversation = result.job.plan.claim.conversation_id
-            # After a lost lease there may be a newer job of the same conversation: it stays.
-            if self._in_flight.get(conversation) is result.job:
-                del self._in_flight[conversation]
+        self._unrecorded += [self._workers.abandon(job) for job in self._under_way.overdue()]
+        self._under_way.remove(result.job for result in self._unrecorded)
 
     def _sweep(self, now: float) -> None:
         """Deletes, now and then, some of what was over long ago."""
@@ -281,23 +264,3 @@ class Dispatcher:
         with self._database.write() as connection:
             deleted = retention.sweep(connection, before=now - self._config.retention_s)
         self._sweep_due = now + (SWEEP_AGAIN_S if deleted else SWEEP_EVERY_S)
-
-    def _overdue(self) -> Iterable[Job]:
-        limit = time.monotonic() - DELIVERY_DEADLINE_S - OVERRUN_S
-        return [
-            job
-            for job in self._in_flight.values()
-            if job.started is not None and job.started < limit
-        ]
-
-    def _must_renew(self, now: float) -> bool:
-        """Now and then; and where the clock stepped, for the database's may have done so too."""
-        is_stepped = abs(now - self._renewed_at) > LEASE_S / 2
-        is_old = time.monotonic() - self._renewed > RENEW_EVERY_S
-        return bool(self._in_flight) and (is_old or is_stepped)
-
-    def _renew(self, connection: Connection, now: float) -> None:
-        leases.renew(connection, (job.plan.claim for job in self._in_flight.values()))
-        self._renewed, self._renewed_at = time.monotonic(), now
-        for job in self._in_flight.values():
-            job.lease_ends = self._renewed + LEASE_S

@@ -16,7 +16,7 @@ from .errors import DeliveryError, Reason
 from .logs import logger
 from .render import message
 from .sink import Receipt
-from .store import conversations, history, incidents, latency, leases
+from .store import conversations, firing, history, latency, leases, resolving
 from .store.alert_counts import ALERTS, bounded
 from .store.conversations import Delay, Progress
 from .store.health import Count, Health, add, all_health, set_health
@@ -105,7 +105,7 @@ class _Books:
         if was_troubled:
             for alertname in troubles.OF_THE_SINK:
                 labels = troubles.labels_of(alertname, job.name)
-                incidents.resolve(self.connection, labels, at=None, event_key=None, now=self.now)
+                resolving.resolve(self.connection, labels, at=None, event_key=None, now=self.now)
             log.info("sink.recovered", receiver=job.name[0], integration=job.name[1])
 
     def failed(self, result: Result, error: DeliveryError) -> None:
@@ -218,8 +218,8 @@ class _Books:
         self.latencies_s.setdefault(result.job.name, []).append(result.latency_s)
 
     def _publish(self, alert: Alert) -> None:
-        ready = incidents.Ready(alert, alert.annotations, None)
-        incidents.publish(self.connection, [ready], now=self.now)
+        ready = firing.Ready(alert, alert.annotations, None)
+        firing.publish(self.connection, [ready], now=self.now)
 
     def _health(self, name: Name) -> Health:
         """As stored; afresh where it is of an earlier configuration."""

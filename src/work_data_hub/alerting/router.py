@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .dispatcher import Dispatcher
     from .kind import Kind
     from .sink import AlertSink
-    from .store.incidents import Outcome
+    from .store.firing import Outcome
     from .store.store import Store
 
 PUBLISHED_AT_ONCE = 500
@@ -109,13 +109,13 @@ class AlertRouter:
 
     def publish_all(self, alerts: Iterable[Alert]) -> list[Outcome]:
         """As `publish`, up to 500 in one transaction; those of earlier ones stay when it raises."""
-        from .store import incidents
+        from .store import firing
 
         outcomes: list[Outcome] = []
         remaining = iter(alerts)
         while batch := list(islice(remaining, PUBLISHED_AT_ONCE)):
             ready = [
-                incidents.Ready(
+                firing.Ready(
                     alert,
                     self._redactor.mapping(alert.annotations),
                     alert.generator_url and self._redactor.text(alert.generator_url),
@@ -123,7 +123,7 @@ class AlertRouter:
                 for alert in batch
             ]
             with self.store.database.write() as connection:
-                outcomes += incidents.publish(connection, ready, now=self._now())
+                outcomes += firing.publish(connection, ready, now=self._now())
         return outcomes
 
     def resolve(
@@ -141,11 +141,11 @@ class AlertRouter:
         Raises StoreUnavailable after two seconds; ValueError on no labels, which are on every
         incident, and on a time without zone.
         """
-        from .store import incidents
+        from .store import resolving
 
         seconds = _over_at(labels, at)
         with self.store.database.write() as connection:
-            return incidents.resolve(
+            return resolving.resolve(
                 connection,
                 storable_labels(labels),
                 at=seconds,
@@ -155,7 +155,7 @@ class AlertRouter:
 
     def resolve_all(self, resolutions: Iterable[tuple[Mapping[str, str], datetime]]) -> int:
         """As `resolve` for each (labels, at), up to 500 in one transaction."""
-        from .store import incidents
+        from .store import resolving
 
         closed = 0
         remaining = ((storable_labels(labels), _over_at(labels, at)) for labels, at in resolutions)
@@ -163,7 +163,7 @@ class AlertRouter:
             now = self._now()
             with self.store.database.write() as connection:
                 closed += sum(
-                    incidents.resolve(connection, labels, at=at, event_key=None, now=now)
+                    resolving.resolve(connection, labels, at=at, event_key=None, now=now)
                     for labels, at in batch
                 )
         return closed

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from .alert import Severity
 from .sink import Incident, NoticeCause, Purpose, Status
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class StoredIncident:
@@ -158,10 +160,7 @@ def latest_of_each(incidents: Iterable[StoredIncident]) -> list[StoredIncident]:
 
 def told_to_text(told: Told) -> str:
     """Compact JSON, for the store."""
-    return json.dumps(
-        {fp: [t.id, t.version, t.status, t.rank] for fp, t in told.items()},
-        separators=(",", ":"),
-    )
+    return _ENCODER.encode({fp: [t.id, t.version, t.status, t.rank] for fp, t in told.items()})
 
 
 def told_from_text(text: str) -> Told:

@@ -14,7 +14,7 @@ from ..errors import NotFound
 from ..held_back import Hush
 from ..silences import Silence
 from ..sink import Incident, Status
-from . import actions, incidents, letters, names, silences
+from . import actions, incidents, letters, names, resolving, silences
 from .actions import Action, Kind
 from .database import Database
 from .health import Name
@@ -129,7 +129,7 @@ class Desk:
                 raise NotFound(f"incident {name} is not acknowledged")
             actions.note(connection, id_, kind, by=by, comment=comment, at=now)
             if kind is Kind.RESOLVED:
-                incidents.resolve_one(connection, id_, now=now)
+                resolving.resolve_one(connection, id_, now=now)
             else:
                 actions.show_again(connection, id_)
             return _latest(connection, name)

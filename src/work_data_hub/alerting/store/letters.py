@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from .. import troubles
 from ..errors import NotFound
 from ..telling import told_from_text, told_to_text
-from . import actions, incidents
+from . import actions, resolving
 from .actions import Kind
 from .health import Name
 from .history import DeadLetter, buried
@@ -99,7 +99,7 @@ def _take_out(
     )
     for name in {letter.name for letter in letters} - {(row[0], row[1]) for row in left}:
         labels = troubles.labels_of(troubles.DEAD_LETTER, name)
-        incidents.resolve(connection, labels, at=None, event_key=None, now=now)
+        resolving.resolve(connection, labels, at=None, event_key=None, now=now)
 
 
 def _told_of(connection: Connection, letter: DeadLetter) -> Sequence[Row[Any]]:

@@ -82,6 +82,7 @@ events = Table(
     Column("key", Text, primary_key=True),
     Column("at", Float(53), nullable=False),
     Column("fingerprint", String(16)),
+    sqlite_with_rowid=False,  # in a store made before, it is with one, which is as good
 )
 
 # The latest resolution of each label set: what fired before it is over, however late it arrives.
@@ -121,6 +122,7 @@ members = Table(
     metadata,
     Column("group_id", ForeignKey(groups.c.id), primary_key=True),
     Column("incident_id", ForeignKey(incidents.c.id), primary_key=True),
+    sqlite_with_rowid=False,
 )
 Index("alert_members_incident", members.c.incident_id)
 
