@@ -83,7 +83,7 @@ def test_two_hundred_alerts_published_and_killed_are_all_told(folder: Path) -> N
 
 
 def test_dispatchers_killed_again_and_again_lose_nothing_and_keep_the_order(folder: Path) -> None:
-    jobs = [f"job{i}" for i in range(60)]
+    jobs = [f"job{i}" for i in range(400)]
     publisher = doomed.router_in(folder)
     publisher.publish_all(Alert({"alertname": "RunFailed", "job": job}) for job in jobs)
     deaths = _dispatch_and_die(folder, jobs)
@@ -135,13 +135,13 @@ def _is_stopped(pid: int) -> bool:
 
 
 def _dispatch_and_die(folder: Path, jobs: list[str]) -> int:
-    """Four dispatchers until every job was told of; every fifteenth message kills one at random."""
+    """Four dispatchers until every job was told of; every hundredth message kills one at random."""
     chance = random.Random(3)
     running = [_start(folder, "endless") for _ in range(DISPATCHERS)]
     deaths = 0
     ends_at = time.monotonic() + 120
     while not _all_open(folder, jobs) and time.monotonic() < ends_at:
-        if len(_told(folder)) >= 15 * (deaths + 1):
+        if len(_told(folder)) >= 100 * (deaths + 1):
             victim = running.pop(chance.randrange(DISPATCHERS))
             victim.kill()
             victim.wait()
