@@ -11,7 +11,7 @@ from ..alerting.own_receiver import OWN_RECEIVER
 
 if TYPE_CHECKING:
     from ..alerting import Alert, AlertRouter
-    from ..alerting.store.incidents import Outcome
+    from ..alerting.store.firing import Outcome
     from ..alerting.store.store import Store
 
 

@@ -73,7 +73,7 @@ class Announcer:
             )
 
     def _publish(self) -> None:
-        from ..alerting.store.incidents import Outcome
+        from ..alerting.store.firing import Outcome
 
         outcomes = self.router.publish_all(self._alert(run, change) for change, run in self.failed)
         self.told += len(outcomes)

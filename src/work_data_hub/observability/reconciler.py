@@ -100,7 +100,7 @@ class Reconciler:
 
     def _tell_of_steps(self, announcer: Announcer) -> int:
         """What the hooks of these runs were to tell; gives how many they had not told."""
-        from ..alerting.store.incidents import Outcome
+        from ..alerting.store.firing import Outcome
 
         router = announcer.router
         outcomes = router.publish_all(_failed_steps(announcer))
