@@ -16,7 +16,7 @@ from tests.observability.dagster_dev import DagsterDev, dagster_dev, wait_until
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "examples" / "another-team"
-WIDTH_AND_HEIGHT = "820,760"
+WIDTH_AND_HEIGHT = "820,720"
 PATIENCE_S = 300.0
 
 ALERTS = """

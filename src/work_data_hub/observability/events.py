@@ -57,7 +57,8 @@ def run_failed(
         "step": step,
         "error": _error(chain) or _cut(said, MAX_EXCEPTION_CHARS),
         "error_class": chain[-1].kind if chain else "",
-        "reason": run.failure_reason,
+        # That a step failed is said already, by its name.
+        "reason": "" if run.failure_reason == "STEP_FAILURE" else run.failure_reason,
         **_about(RUN_FAILED, run),
         **(evidence or {}),
     }
