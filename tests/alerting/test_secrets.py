@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from typing import Any
 
-import psycopg
 import pytest
-from mail_server import PASSWORD, USER, MailServer
-from prometheus_client import CollectorRegistry, generate_latest
+from every_sink import EverySink, every_sink
+from mail_server import PASSWORD
 
-from work_data_hub.alerting import Alert, AlertRouter
-from work_data_hub.alerting.catalog import built_in
-from work_data_hub.alerting.metrics import StoreCollector
-from work_data_hub.alerting.store.tables import metadata
-from work_data_hub.alerting.testing import Receiver, SlackServer
+from work_data_hub.alerting import Alert
 
 pytestmark = pytest.mark.both_databases
 
-SIGNING = base64.b64encode(b"a signing secret of 32 characters").decode()
 # By name of an environment variable.
 ENVIRON = {
     "WAREHOUSE_PASSWORD": "wh-pa55-word-e1",
@@ -46,86 +36,10 @@ QUOTED = {
 }
 
 
-class Scenery:
-    """A router with every kind of sink, each to a real server."""
-
-    def __init__(self, scene: Any, slack: SlackServer, mail: MailServer, hook: Receiver) -> None:
-        self.scene, self.slack, self.mail, self.hook = scene, slack, mail, hook
-        entries = {
-            "slack": {"app_token": slack.token, "app_url": slack.app_url, "channel": "#alerts"},
-            "email": {
-                "to": "ann@example.org",
-                "from": "wdh@example.org",
-                "smarthost": mail.smarthost,
-                "require_tls": False,
-                "auth_username": USER,
-                "auth_password": PASSWORD,
-            },
-            "webhook": {
-                "url": f"{hook.address}/hooks/path-that-is-planted",
-                "secret": f"whsec_{SIGNING}",
-                "http_config": {"authorization": {"credentials": "planted-webhook-bearer"}},
-            },
-            "log": {},
-            "prometheus": {},
-        }
-        receivers = [{"name": "team", **{f"{kind}_configs": [e] for kind, e in entries.items()}}]
-        route = {"receiver": "team", "group_wait": "0s", "group_interval": "1m"}
-        config = json.dumps({"route": route, "receivers": receivers})
-        self.router: AlertRouter = scene.router(config, kinds=built_in(), environ=ENVIRON)
-        # As a text quotes them, and what of it must be nowhere.
-        self.own = {
-            slack.token: slack.token,
-            PASSWORD: PASSWORD,
-            f"{hook.address}/hooks/path-that-is-planted": "path-that-is-planted",
-            f"whsec_{SIGNING}": SIGNING,
-            "planted-webhook-bearer": "planted-webhook-bearer",
-        }
-
-    @property
-    def planted(self) -> list[str]:
-        return [*self.own.values(), *ENVIRON.values(), *(secret for _, secret in QUOTED.values())]
-
-    def payloads(self) -> str:
-        """All that went over a wire, but for the headers that log in."""
-        sent = [json.dumps(call.payload) for call in self.slack.calls]
-        sent += [f"{m['Subject']}\n{m.text}\n{m.html}" for m in self.mail.mails]
-        sent += [request.body.decode() for request in self.hook.requests]
-        return "\n".join(sent)
-
-    def stored(self) -> str:
-        """Every row of every table, and of SQLite every byte of its files."""
-        if self.scene.url.startswith("postgres"):
-            with psycopg.connect(self.scene.url) as connection:
-                rows = [
-                    row[0]
-                    for table in metadata.tables
-                    for row in connection.execute(f"SELECT t::text FROM {table} t")  # type: ignore[call-overload]
-                ]
-            return "\n".join(rows)
-        with closing(sqlite3.connect(self.scene.folder / "alerts.db")) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        files = self.scene.folder.glob("alerts.db*")
-        return "".join(path.read_bytes().decode(errors="replace") for path in files)
-
-    def metrics(self) -> str:
-        registry = CollectorRegistry()
-        registry.register(StoreCollector(self.router.store))
-        return generate_latest(registry).decode()
-
-    def errors(self, fingerprint: str) -> str:
-        attempts = self.router.store.attempts(fingerprint)
-        return repr([*attempts, *self.router.store.dead_letters()])
-
-
 @pytest.fixture
-def scenery(scene: Any) -> Iterator[Scenery]:
-    with (
-        SlackServer() as slack,
-        MailServer(starttls=False, log_in=True) as mail,
-        Receiver() as hook,
-    ):
-        yield Scenery(scene, slack, mail, hook)
+def sinks(scene: Any) -> Iterator[EverySink]:
+    with every_sink(scene, environ=ENVIRON) as sinks:
+        yield sinks
 
 
 def everything_planted(own: Iterable[str]) -> Alert:
@@ -146,41 +60,42 @@ def everything_planted(own: Iterable[str]) -> Alert:
 
 
 def test_none_of_them_is_in_a_payload_the_store_a_log_an_error_or_a_metric(
-    scenery: Scenery, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    sinks: EverySink, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG", "work_data_hub")
-    alert = everything_planted(scenery.own)
+    alert = everything_planted(sinks.own)
     # First every door fails, two of them for good; then all of it is told, and is over.
-    scenery.slack.answer(500, "channel_not_found")
-    scenery.mail.say("DATA", f"451 4.3.0 {PASSWORD} is what you sent")
-    scenery.hook.answer(500)
-    scenery.router.publish(alert)
+    sinks.slack.answer(500, "channel_not_found")
+    sinks.mail.say("DATA", f"451 4.3.0 {PASSWORD} is what you sent")
+    sinks.hook.answer(500)
+    sinks.router.publish(alert)
     for seconds in (0, 60, 60):
-        scenery.scene.clock.advance(seconds)
-        scenery.router.dispatch(until_idle=True)
-    scenery.router.resolve({"job": "daily"})
+        sinks.scene.clock.advance(seconds)
+        sinks.router.dispatch(until_idle=True)
+    sinks.router.resolve({"job": "daily"})
     for _ in range(3):
-        scenery.scene.clock.advance(60)
-        scenery.router.dispatch(until_idle=True)
+        sinks.scene.clock.advance(60)
+        sinks.router.dispatch(until_idle=True)
     captured = capfd.readouterr()
     places = {
-        "payloads": scenery.payloads(),
-        "store": scenery.stored(),
-        "metrics": scenery.metrics(),
-        "errors": scenery.errors(alert.fingerprint),
+        "payloads": sinks.payloads(),
+        "store": sinks.stored(),
+        "metrics": sinks.metrics(),
+        "errors": sinks.errors(alert.fingerprint),
         "logs": "\n".join(f"{r.getMessage()} {r.__dict__}" for r in caplog.records),
         "stdout and stderr": captured.out + captured.err,
-        "configuration": repr(scenery.router.config),
+        "configuration": repr(sinks.router.config),
     }
-    assert scenery.mail.mails, "it was told by mail"
-    assert scenery.hook.taken, "it was told by webhook"
+    assert sinks.mail.mails, "it was told by mail"
+    assert sinks.hook.taken, "it was told by webhook"
     for place in ("payloads", "store", "metrics", "logs"):
         assert "RunFailed" in places[place]
     assert "[redacted]" in places["payloads"]
+    planted = [*sinks.own.values(), *ENVIRON.values(), *(secret for _, secret in QUOTED.values())]
     found = [
         f"{secret} in {place}"
         for place, text in places.items()
-        for secret in scenery.planted
+        for secret in planted
         if secret in text or secret in text.replace("\\n", "\n")
     ]
     assert found == []

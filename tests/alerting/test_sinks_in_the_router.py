@@ -12,6 +12,8 @@ from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.catalog import built_in
 from work_data_hub.alerting.testing import Receiver
 
+pytestmark = pytest.mark.both_databases
+
 ONE = """
 route: {{receiver: team, group_by: [job], group_wait: 0s, group_interval: 1m}}
 receivers:
