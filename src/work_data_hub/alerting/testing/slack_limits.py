@@ -58,10 +58,17 @@ def _is_button(element: Mapping[str, Any]) -> bool:
         element.get("type") == "button"
         and _fits(element.get("text"), 75)
         and len(url) <= 3_000
-        and urlsplit(url).scheme in ("http", "https")
-        and bool(urlsplit(url).netloc)
-        and not any(c.isspace() for c in url)
+        and _is_web_address(url)
     )
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets around what is no address
+        return False
+    is_whole = parts.scheme in ("http", "https") and bool(parts.netloc)
+    return is_whole and not any(c.isspace() for c in url)
 
 
 def _fits(text: Any, limit: int) -> bool:
