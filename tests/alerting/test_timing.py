@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from work_data_hub.alerting.timing import (
+    duration_text,
     first_flush,
     moment,
     seconds_of,
@@ -73,3 +74,12 @@ def test_jitter_takes_off_half_of_a_wait_at_most() -> None:
 def test_a_moment_survives_the_store(seconds: float) -> None:
     at = moment(seconds)
     assert moment(at.timestamp()) == at
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.5, "500ms"), (60, "1m"), (5_400, "1h30m"), (14_400, "4h"), (30 * 86_400, "30d")],
+)
+def test_a_duration_is_written_as_it_is_read(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+    assert seconds_of(text) == seconds

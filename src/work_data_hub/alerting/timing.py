@@ -78,6 +78,19 @@ def seconds_of(duration: str) -> float:
     return seconds
 
 
+def duration_text(seconds: float) -> str:
+    """5400.0 as `1h30m`, which `seconds_of` reads back; years and weeks only where it is even."""
+    left_ms = round(seconds * 1_000)
+    text = ""
+    for unit, unit_s in _UNITS_S.items():
+        unit_ms = round(unit_s * 1_000)
+        if unit in ("y", "w") and left_ms % unit_ms:
+            continue
+        count, left_ms = divmod(left_ms, unit_ms)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
 def first_flush(*, started_at: float, received_at: float, group_wait_s: float) -> float:
     """When a new group is told first: after group_wait, at once for what began before that.
 

@@ -94,14 +94,16 @@ def _lines(route: Route, depth: int = 0) -> Iterator[str]:
 
 def _line(route: Route) -> str:
     from ..alerting.matchers import text_of
+    from ..alerting.timing import duration_text
 
     by = "..." if route.group_by is None else ", ".join(sorted(route.group_by))
     parts = [
         text_of(route.matchers) if route.matchers else "everything",
         f"-> {route.receiver}",
         f"group_by [{by}]",
-        f"wait {route.group_wait_s:g}s, interval {route.group_interval_s:g}s,"
-        f" repeat {route.repeat_interval_s:g}s",
+        f"wait {duration_text(route.group_wait_s)},"
+        f" interval {duration_text(route.group_interval_s)},"
+        f" repeat {duration_text(route.repeat_interval_s)}",
         *(f"muted in {name}" for name in route.mute_time_intervals),
         *(f"active in {name}" for name in route.active_time_intervals),
         *(["continue"] if route.continue_ else []),
