@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.sink import Deadline
 from work_data_hub.alerting.testing.http_server import Fault, Receiver, Reply
-from work_data_hub.observability import collector, feed, instigator_metrics, tally
+from work_data_hub.observability import collector, feed, instigator_metrics, run_metrics, tally
 from work_data_hub.observability.collector import DagsterCollector
 from work_data_hub.observability.dagster_api.instigators import Instigator, Name, Tick
 from work_data_hub.observability.instigator_metrics import known
@@ -286,6 +286,20 @@ def test_a_name_too_many_is_other_and_counted_so(
         ("dagster_schedule_status",): 2,
         ("dagster_asset_last_materialization_timestamp_seconds",): 2,
     }
+
+
+def test_runs_under_way_of_a_job_too_many_are_other_and_counted_so(
+    instance: DagsterInstance, router: AlertRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_metrics, "MAX_ACTIVE_JOBS", 1)
+    for location in ("a", "b", "c"):
+        create_run(instance, sound, location=location)
+    registry = registry_of(instance, router)
+    assert samples(registry, "dagster_active_runs") == {
+        ("a", "sound", "not_started"): 1,
+        ("other", "other", "not_started"): 2,
+    }
+    assert samples(registry, "wdh_scrape_overflowed") == {("dagster_active_runs",): 2}
 
 
 def test_a_daemon_that_does_not_beat_is_not_healthy(

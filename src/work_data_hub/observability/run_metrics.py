@@ -10,6 +10,7 @@ from ..alerting.metric_families import Values, counter, gauge, histogram
 from ..alerting.store.alert_counts import OTHER
 from ..alerting.store.totals import OVERFLOWED, Latest, Tally
 from .dagster_api.totals import ActiveRuns, RunOutcome
+from .sources import overflowed
 from .tally_sums import LAST_RUN, QUEUE_S, RUN_S, RUNS, STEP_S, STEPS, histograms
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def under_way(
         longest,
         labels,
     )
+    folded = len(names - kept)
+    yield overflowed({"dagster_active_runs": folded} if folded else {})
 
 
 def ended(tally: Tally) -> Iterator[Metric]:
