@@ -116,12 +116,12 @@ def test_run_queue_and_step_times_are_histograms(store: Store, tmp_path: Path) -
         advance(instance, store, now=ended + timedelta(minutes=1))
     totals = store.totals()
     ran, queued = histograms(totals, RUN_S), histograms(totals, QUEUE_S)
-    assert dict(ran["sales", "sound"].buckets)["300"] == 0
-    assert dict(ran["sales", "sound"].buckets)["900"] == 1
+    assert dict(ran["sales", "sound"].buckets)["300.0"] == 0
+    assert dict(ran["sales", "sound"].buckets)["900.0"] == 1
     assert ran["sales", "sound"].sum_s == pytest.approx(400, abs=1)
-    assert dict(queued["sales", "sound"].buckets)["30"] == 0
-    assert dict(queued["sales", "sound"].buckets)["120"] == 1
-    assert dict(ran["sales", "nightly"].buckets)["60"] == 1
+    assert dict(queued["sales", "sound"].buckets)["30.0"] == 0
+    assert dict(queued["sales", "sound"].buckets)["120.0"] == 1
+    assert dict(ran["sales", "nightly"].buckets)["60.0"] == 1
     assert counted(store, STEPS) == {
         ("sales", "nightly", "extract", "success"): 1,
         ("sales", "nightly", "load", "failure"): 1,

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 RUNS, STEPS = "runs", "steps"
 RUN_S, QUEUE_S, STEP_S = "run_s", "queue_s", "step_s"
 LAST_RUN = "last_run"
+# Upper bounds, in seconds; as text they are what OpenMetrics wants of `le`: 1.0, not 1.
 BOUNDS_S: Mapping[str, Sequence[float]] = {
-    RUN_S: (1, 10, 60, 300, 900, 3_600, 10_800, 43_200),
-    QUEUE_S: (1, 5, 30, 120, 600, 3_600),
-    STEP_S: (1, 10, 60, 300, 1_800, 7_200),
+    RUN_S: (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 10_800.0, 43_200.0),
+    QUEUE_S: (1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0),
+    STEP_S: (1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0),
 }
 # How many jobs, and steps, have series of their own; those that ended first. Together with 500
 # schedules and sensors a scrape stays under 5,000 series.
