@@ -129,6 +129,16 @@ def test_prometheus_counts_the_rows_and_hears_of_every_source(stack: Stack) -> N
     assert stack.metric('sum(dagster_completed_runs_total{status="failure"})') >= 1
 
 
+def test_prometheus_evaluates_every_rule(stack: Stack) -> None:
+    def unwell() -> list[str]:
+        groups = stack.get_json("prometheus", "/api/v1/rules")["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        assert len(rules) >= 5
+        return [rule["name"] for rule in rules if rule["health"] != "ok"]
+
+    wait_for("every rule is evaluated", lambda: not unwell())
+
+
 @pytest.mark.parametrize("service", THAT_WORK)
 def test_what_is_killed_under_a_run_comes_back_and_nothing_is_lost(
     stack: Stack, service: str
