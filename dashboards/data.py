@@ -12,6 +12,8 @@ from .promql import DOMAIN, STEP, buckets, gained, latest
 from .queries import counts, over_time, rows
 from .tables import Column, rows_of
 
+ROW_OUTCOMES = ("loaded", "superseded", "quarantined", "replayed")
+
 
 def data(addresses: Addresses) -> Board:
     return Board(
@@ -98,13 +100,14 @@ def _rows() -> Drawn:
     return bars(
         Words(
             "Rows, and what became of them",
-            "Every row is loaded, superseded by a newer file, or quarantined; none is lost.",
+            "Every row is loaded, superseded by a newer file, or quarantined; none is lost. One"
+            " that is replayed was in quarantine.",
             "每一行要么入库、要么被新文件取代、要么进隔离区，不会丢失。",
             none="no row was read",
         ),
         over_time(f"sum by (outcome) ({outcomes})", "{{outcome}}"),
         size=Size(10),
-        colors={name: OF_DATA[name] for name in ("loaded", "superseded", "quarantined")},
+        colors={name: OF_DATA[name] for name in ROW_OUTCOMES},
         window="30m",
     )
 

@@ -55,16 +55,19 @@ def scrape_time() -> Drawn:
 
 
 def errors() -> Drawn:
-    # The process's own, and from 0 with it: of each process, not of all as one.
-    raised = "sum by (source) (increase(wdh_scrape_source_errors_total[$__rate_interval]))"
+    # The processes' own, and from 0 with each: those of all are added up.
+    failed = "sum by (source) (increase(wdh_scrape_source_errors_total[$__rate_interval]))"
+    raised = "sum by (round) (increase(wdh_round_errors_total[$__rate_interval]))"
     return bars(
         Words(
-            "Sources that failed",
-            "Failures and missed deadlines, as Prometheus estimates them.",
-            "来源失败与超时次数（估算）。",
+            "Sources and rounds that failed",
+            "Failures and missed deadlines of the sources, and turns of the rounds of `wdh serve`"
+            " that raised, as Prometheus estimates them.",
+            "指标来源的失败与超时、`wdh serve` 各轮次的异常次数（估算）。",
             none="none failed",
         ),
-        over_time(raised, "{{source}}"),
+        over_time(failed, "source {{source}}"),
+        over_time(raised, "round {{round}}"),
         size=Size(8),
     )
 

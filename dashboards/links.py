@@ -31,4 +31,8 @@ class Link:
 
 
 RUNS_OF_JOB = Link("Runs in Dagster", f'{DAGSTER}/runs?q[0]=job:${{__data.fields["Job"]}}')
-RUNBOOK = Link("What to do", f'{RUNBOOKS}/${{__data.fields["Alert"]}}.md')
+# Its title says where the page is, where nobody has said at which address.
+RUNBOOK = Link(
+    'What to do: docs/runbooks/${__data.fields["Alert"]}.md',
+    f'{RUNBOOKS}/${{__data.fields["Alert"]}}.md',
+)

@@ -32,6 +32,7 @@ OF_DATA = {
     "loaded": GOOD,
     "superseded": BUSY,
     "quarantined": WARNING,
+    "replayed": GOOD,
     "failed": BAD,
     "refused": BAD,
     "waiting": BUSY,

@@ -16,6 +16,15 @@ STEP = "$__interval"
 # All that the dashboard shows.
 RANGE = "$__range"
 
+# What is 1 at each scrape that brought the counters of this beginning; the last one fits all.
+_BROUGHT_BY = {
+    "dagster_": "wdh_tally_complete",
+    "wdh_rows_": 'wdh_scrape_source_up{source="warehouse"}',
+    "wdh_load": 'wdh_scrape_source_up{source="warehouse"}',
+    "wdh_dq_": 'wdh_scrape_source_up{source="probes"}',
+    "wdh_": "wdh_store_up",
+}
+
 
 def latest(metric: str, *labels: str, match: str = "") -> str:
     """The metric by these labels, once, however many processes report it."""
@@ -27,17 +36,21 @@ def gained(metric: str, *labels: str, match: str = "", over: str = RANGE) -> str
 
     Not increase(): a job's first failure is a series that begins at 1, of which increase() says 0,
     and its extrapolation makes 1.03 of one run. Our counters never fall, so the difference to the
-    window's start is exact. What was not there then began at 0, if any series of its family was
-    there; if none was, Prometheus is younger than the window, and the first sample known counts.
+    window's start is exact. Of what was not there then: a series with fewer samples than its source
+    had scrapes began within the window, at 0. One with as many is as old as the scraping; what it
+    had counted before, nobody saw happen.
     """
-    now = latest(metric, *labels, match=match)
     selected = _selected(metric, match)
     by = f"max by ({', '.join(labels)})"
+    (brought, *_) = (guard for name, guard in _BROUGHT_BY.items() if metric.startswith(name))
     return f"""clamp_min(
-  {now}
+  {by} ({selected})
   - (
     {by} ({selected} offset {over})
-    or 0 * {now} and on () group({metric} offset {over})
+    or 0 * (
+      {by} (count_over_time({selected}[{over}]))
+      < on () group_left () max(sum_over_time({brought}[{over}]))
+    )
     or {by} (min_over_time({selected}[{over}]))
   ), 0
 )"""

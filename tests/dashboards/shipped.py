@@ -15,10 +15,11 @@ FILES = sorted(FOLDER.glob("*.json"))
 
 @dataclass(frozen=True)
 class Query:
-    """where: the dashboard, and the panel's title or the variable's name."""
+    """where: the dashboard, and the panel's title or the variable's name. instant: of now alone."""
 
     where: str
     expr: str
+    instant: bool = False
 
 
 def board(path: Path) -> Any:
@@ -36,7 +37,11 @@ def panels(board: Any) -> list[Any]:
 
 def panel_queries() -> list[Query]:
     return [
-        Query(f"{board['title']}: {panel['title']} {target['refId']}", target["expr"])
+        Query(
+            f"{board['title']}: {panel['title']} {target['refId']}",
+            target["expr"],
+            instant=target["instant"],
+        )
         for board in boards()
         for panel in panels(board)
         for target in panel["targets"]
@@ -56,13 +61,14 @@ class LabelValues:
     """A variable's query: the values that a label has in what the selector selects."""
 
     where: str
+    name: str
     selector: str
     label: str
 
 
 def variable_queries() -> list[LabelValues]:
     return [
-        _label_values(f"{board['title']}: {variable['name']}", variable["query"]["query"])
+        _label_values(board["title"], variable["name"], variable["query"]["query"])
         for board in boards()
         for variable in variables(board, "query")
     ]
@@ -72,7 +78,7 @@ def variables(board: Any, kind: str) -> Iterator[Any]:
     return (found for found in board["templating"]["list"] if found["type"] == kind)
 
 
-def _label_values(where: str, query: str) -> LabelValues:
+def _label_values(title: str, name: str, query: str) -> LabelValues:
     read = re.fullmatch(r"label_values\((.*),(\w+)\)", query)
     assert read is not None, query
-    return LabelValues(where, read[1], read[2])
+    return LabelValues(f"{title}: {name}", name, read[1], read[2])

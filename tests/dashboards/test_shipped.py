@@ -11,7 +11,18 @@ import pytest
 from dashboards.__main__ import boards as coded
 from dashboards.addresses import Addresses
 
-from .shipped import FILES, FOLDER, board, boards, panels
+from .shipped import (
+    FILES,
+    FOLDER,
+    annotation_queries,
+    board,
+    boards,
+    panel_queries,
+    panels,
+    variable_queries,
+)
+
+ROOT = Path(__file__).parents[2]
 
 # https://grafana.com/docs/grafana/latest/dashboards/variables/add-template-variables/#global-variables
 GLOBAL = {"__interval", "__range", "__rate_interval", "__data"}
@@ -113,6 +124,20 @@ def test_the_panels_have_few_colours_and_each_means_something(path: Path) -> Non
         *("text", "transparent", "light-blue", "#8e8e9a"),
         *(f"semi-dark-{color}" for color in ("green", "blue", "orange", "red")),
     }
+
+
+def test_every_metric_of_a_dashboard_is_in_the_list_of_metrics() -> None:
+    list_of_metrics = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(\w+)` \|", list_of_metrics, re.MULTILINE))
+    asked = [query.expr for query in (*panel_queries(), *annotation_queries())]
+    asked += [query.selector for query in variable_queries()]
+    names = {
+        re.sub(r"_(bucket|sum|count)$", "", name)
+        for expr in asked
+        for name in re.findall(r"\b(?:dagster|wdh)_\w+", re.sub(r"by \(.*?\)", "", expr))
+    }
+    assert len(names) > 40
+    assert sorted(names - listed) == []
 
 
 def test_the_links_lead_where_the_code_was_told() -> None:

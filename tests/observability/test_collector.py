@@ -166,8 +166,10 @@ def test_history_is_not_shown_while_it_is_being_counted(
     hurried = Deadline(0.0)
     for _ in range(2):
         assert samples(registry, "dagster_completed_runs_total") == {}
+        assert registry.get_sample_value("wdh_tally_complete") == 0
         tally.advance(instance, router.store, now=NOW, deadline=hurried, batch=2)
     found = samples(registry, "dagster_completed_runs_total")
+    assert registry.get_sample_value("wdh_tally_complete") == 1
     assert found["sales", "nightly", "failure"] == 3
 
 

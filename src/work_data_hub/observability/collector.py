@@ -133,7 +133,12 @@ class _Instigators:
 
 
 def _ended(found: Tally | None) -> Iterator[Metric]:
-    return run_metrics.ended(found or Tally())
+    yield gauge(
+        "wdh_tally_complete",
+        "1 once all runs that had ended before the first start are counted.",
+        {(): float(found is not None)},
+    )
+    yield from run_metrics.ended(found or Tally())
 
 
 def _under_way(instance: DagsterInstance, counted: _Counted, now: datetime) -> list[Metric]:
