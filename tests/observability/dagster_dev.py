@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,12 @@ class DagsterDev:
     log: Path
 
     def launch(
-        self, job: str, *, location: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        job: str,
+        run_config: Mapping[str, Any] | None = None,
+        *,
+        location: str | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Start a run of the job; its id."""
         selector = {
@@ -39,11 +45,21 @@ class DagsterDev:
             "jobName": job,
         }
         tagged = [{"key": key, "value": value} for key, value in (tags or {}).items()]
-        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tagged}}
-        answer = self._ask(_LAUNCH, {"params": params})
+        asked = {
+            "selector": selector,
+            "mode": "default",
+            "runConfigData": run_config or {},
+            "executionMetadata": {"tags": tagged},
+        }
+        answer = self._ask(_LAUNCH, {"params": asked})
         launched = answer["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
+
+    def cancel(self, run_id: str) -> None:
+        """End the run at once, as cancelled."""
+        answer = self._ask(_CANCEL, {"run": run_id})
+        assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess", answer
 
     def is_loaded(self) -> bool:
         """Whether the project's definitions are there. Fails at once when they do not load."""
@@ -75,6 +91,11 @@ mutation($params: ExecutionParams!) {
   }
 }
 """
+_CANCEL = """
+mutation($run: String!) {
+  terminateRun(runId: $run, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename }
+}
+"""
 _LOADED = """
 {
   workspaceOrError {
@@ -88,23 +109,33 @@ _LOADED = """
 
 @contextmanager
 def dagster_dev(
-    project: Path, home: Path, environ: Mapping[str, str], *, python: Path | None = None
+    project: Path,
+    home: Path,
+    environ: Mapping[str, str],
+    *,
+    modules: Sequence[str] = (),
+    python: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[DagsterDev]:
     """Run `dagster dev` on a free port, its state in `home`; end it afterwards.
 
-    project: a file of definitions, or a workspace.yaml. python: another environment's.
+    project: a file of definitions, or a workspace.yaml. modules: further code locations, beside a
+    file. python: another environment's.
     """
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     log = home / "dagster-dev.log"
+    workspace = project if project.suffix == ".yaml" else home / "workspace.yaml"
+    if workspace != project:
+        locations = [{"python_file": str(project)}, *({"python_module": name} for name in modules)]
+        workspace.write_text(json.dumps({"load_from": locations}), encoding="utf-8")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env = {**kept, "DAGSTER_HOME": str(home), "WDH_DAGSTER_URL": url, **environ}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
                 *(str(python or sys.executable), "-m", "dagster", "dev"),
-                *("-w" if project.suffix == ".yaml" else "-f", str(project)),
-                *("-h", "127.0.0.1", "-p", str(port)),
+                *("-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)),
             ],
             cwd=project.parent,
             env=env,
