@@ -9,7 +9,7 @@ export WDH_STATE_DIR := $(CURDIR)/.wdh
 export DAGSTER_HOME  := $(CURDIR)/.wdh/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help run dev test test-oldest compose-test check bench dashboards env lock clean
+.PHONY: help run dev serve test test-oldest compose-test check bench dashboards env lock clean
 
 help:  ## What there is to do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
@@ -19,6 +19,9 @@ run: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Load a sample folder through Dags
 
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's pages on http://127.0.0.1:3000, schedule and sensors on
 	WDH_AUTOSTART=true $(BIN)/dagster dev
+
+serve: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Alerting as a process of its own, metrics on http://127.0.0.1:9464/metrics
+	$(BIN)/wdh serve
 
 test: $(STAMP) lint  ## Everything: linters, types, import arrows, all tests
 	env -u WDH_STATE_DIR -u DAGSTER_HOME $(BIN)/pytest -n 2 --dist loadgroup -q
