@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import sqlite3
@@ -34,7 +35,9 @@ def figures() -> list[Figure]:
             count: stack.enter_context(_scrape(Path(folder, str(count)), count))
             for count in (RUNS, FEW_RUNS, MANY_RUNS)
         }
+        gc.freeze()  # as `wdh serve` does
         times = _taken(scrapes)
+        gc.unfreeze()
         series = sum(not line.startswith(b"#") for line in scrapes[RUNS]().splitlines())
     p99 = times[RUNS][int(len(times[RUNS]) * 0.99)] * 1000
     median = {count: taken[len(taken) // 2] for count, taken in times.items()}

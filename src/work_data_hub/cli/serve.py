@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -51,6 +52,8 @@ def serve(listen: Annotated[str, _ListenOption] = "127.0.0.1:9464") -> None:
     stop = _stop_on_signals()
     for line in _about(live):
         _say(line)
+    # What was imported stays. A full pass of Python's collector over it costs a scrape 0.15 s.
+    gc.freeze()
     try:
         with instance:
             ended = serve_until(
