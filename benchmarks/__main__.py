@@ -27,6 +27,7 @@ MODULES = (
     "metrics_scrape",
     "feed_tick",
     "feed_delay",
+    "bad_times",
     "serve_leak",
     "scrape",
 )

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
 FEED_BUDGET_S = TALLY_BUDGET_S = 20.0
+# A budget is looked at between batches, and one of hundreds of failures whose runs' logs have to
+# be read takes long on a slow disk. Who is restarted in the middle of it begins it again.
+LONG_TURN_S = 300.0
 # How often failures that wait for Dagster's own retry are looked at; see retries.py.
 REVIEW_HELD_S = 2.0
 # What hooks and other processes publish is told so much later at most.
@@ -77,10 +80,10 @@ class Service:
         self._watch = Watch(instance, live, self.rounds.conditions, limits)
 
     def _rounds(self) -> Iterator[Round]:
-        yield Round("feed", self._feed, self._intervals.feed_s)
+        yield Round("feed", self._feed, self._intervals.feed_s, limit_s=LONG_TURN_S)
         yield Round("dispatch", self._dispatch, LOOK_EVERY_S)
-        yield Round("reconcile", self._reconcile, self._intervals.reconcile_s)
-        yield Round("tally", self._tally, self._intervals.tally_s)
+        yield Round("reconcile", self._reconcile, self._intervals.reconcile_s, limit_s=LONG_TURN_S)
+        yield Round("tally", self._tally, self._intervals.tally_s, limit_s=LONG_TURN_S)
         yield Round("watch", self._watch_all, self._intervals.watch_s)
 
     def _feed(self) -> float | None:
