@@ -126,7 +126,8 @@ def test_prometheus_counts_the_rows_and_hears_of_every_source(stack: Stack) -> N
         lambda: stack.metric(ROWS_COUNTED) == float(stack.sql("warehouse", ROWS)),
     )
     wait_for("all sources up", lambda: stack.metric("min(wdh_scrape_source_up)") == 1)
-    assert stack.metric('sum(dagster_completed_runs_total{status="failure"})') >= 1
+    failures = 'sum(dagster_completed_runs_total{status="failure"})'
+    wait_for("the failed run in Prometheus", lambda: stack.metric(failures) >= 1)
 
 
 def test_prometheus_evaluates_every_rule(stack: Stack) -> None:
