@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from dagster import (
+    AssetSpec,
     DagsterInstance,
     Definitions,
     OpExecutionContext,
@@ -114,7 +115,8 @@ def test_the_owner_of_an_asset_beside_the_sensor_is_known(
     def prices() -> None: ...
 
     monkeypatch.setattr(ownership, "_of_assets", {})
-    repository = Definitions(assets=[prices]).get_repository_def()
+    made_elsewhere = AssetSpec("rates", owners=["team:rates"])
+    repository = Definitions(assets=[prices, made_elsewhere]).get_repository_def()
     target = LoadableTargetOrigin(python_file="sales.py")
     origin = InProcessCodeLocationOrigin(target, location_name="sales")
     ownership.learn(

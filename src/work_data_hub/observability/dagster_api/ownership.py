@@ -42,6 +42,8 @@ def learn(context: SensorEvaluationContext) -> None:
     if _of_assets or origin is None or context.repository_def is None:
         return
     for assets in set(context.repository_def.assets_defs_by_key.values()):
+        if not assets.is_executable:  # an AssetSpec alone: no step makes it
+            continue
         found = Ownership()
         for asset in assets.specs:
             found = found.or_else(_of_tags(asset.tags)).or_else(_of_owners(asset.owners))
