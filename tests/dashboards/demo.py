@@ -24,7 +24,7 @@ from work_data_hub.config.settings import SHIPPED_DATA_SOURCES
 
 from ..observability.dagster_dev import DagsterDev, dagster_dev, free_port, wait_until
 from ..observability.dagster_storages import ticked
-from .prometheus_server import Prometheus, prometheus
+from ..prometheus_server import Prometheus, process, prometheus
 
 PIPELINE = "work_data_hub.orchestration.repository"
 PROJECT = Path(__file__).with_name("another_team.py")
@@ -116,12 +116,21 @@ def demo(folder: Path) -> Iterator[Demo]:
         with DagsterInstance.from_config(str(home)) as instance:
             for region in range(MORE_THAN_100):
                 instance.report_runless_asset_event(AssetMaterialization(f"sales_{region}"))
-        logs = stack.enter_context(_wdh_serve(folder, environ, address))
-        wait_until(lambda: watching.now("wdh_tally_complete == 1"), seconds=60, what="it counts")
+        serving = (sys.executable, "-m", "work_data_hub.cli", "serve", "--listen", address)
+        logs = folder / "serve.log"
+        stack.enter_context(process(*serving, log=logs, env=environ))
+        wait_until(lambda: watching.now("wdh_tally_complete == 1"), seconds=180, what="it counts")
         port = int(environ["WDH_DAGSTER_URL"].rpartition(":")[2])
-        dev = dagster_dev(PROJECT, home, environ, modules=[PIPELINE], port=port)
+        dev = dagster_dev(_workspace(folder), home, environ, port=port)
         dagster = stack.enter_context(dev)
         yield Demo(watching, dagster, home, environ, logs, began)
+
+
+def _workspace(folder: Path) -> Path:
+    path = folder / "workspace.yaml"
+    locations = [{"python_file": str(PROJECT)}, {"python_module": PIPELINE}]
+    path.write_text(yaml.safe_dump({"load_from": locations}))
+    return path
 
 
 def _environ(folder: Path, home: Path, *, dagster_port: int) -> dict[str, str]:
@@ -142,20 +151,3 @@ def _environ(folder: Path, home: Path, *, dagster_port: int) -> dict[str, str]:
         "WDH_SETTLE_S": "0",
         "WDH_DQ_INTERVAL_S": "15",
     }
-
-
-@contextmanager
-def _wdh_serve(folder: Path, environ: Mapping[str, str], address: str) -> Iterator[Path]:
-    log = folder / "serve.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "work_data_hub.cli", "serve", "--listen", address],
-            env=dict(environ),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield log
-        finally:
-            process.terminate()
-            process.wait(60)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
-from .demo import Demo, demo
+from .demo import PROJECT, Demo, demo
 from .shipped import LabelValues, Query, annotation_queries, panel_queries, variable_queries
 
 pytestmark = [
@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed"),
 ]
 
+TEAM = PROJECT.name
 # What must have happened before the dashboards are asked.
 HAPPENED = (
     'dagster_completed_runs_total{job_name="nightly",status="success"} > 0',
@@ -46,11 +47,11 @@ PATIENCE_S = 60.0
 def happened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """After a night in which everything happened."""
     with demo(tmp_path_factory.mktemp("demo")) as up:
-        up.dagster.launch("nightly", told("fail"))
-        up.dagster.launch("nightly", told("wait"))
-        up.dagster.cancel(up.dagster.launch("nightly", told("wait")))
+        up.dagster.launch("nightly", location=TEAM, run_config=told("fail"))
+        up.dagster.launch("nightly", location=TEAM, run_config=told("wait"))
+        up.dagster.cancel(up.dagster.launch("nightly", location=TEAM, run_config=told("wait")))
         up.until('wdh_incidents_open{alertname="RunFailed"} > 0')
-        up.dagster.launch("nightly", told("succeed"))
+        up.dagster.launch("nightly", location=TEAM, run_config=told("succeed"))
         up.tick("hourly")
         for what in HAPPENED:
             up.until(what)
@@ -76,7 +77,7 @@ def test_incidents_are_marked_as_they_open_and_as_they_close(happened: Demo) -> 
 def test_every_variable_has_values(happened: Demo) -> None:
     found = {query.where: values(happened, query, everything()) for query in variable_queries()}
     assert found["WorkDataHub / Runs: location"] == [
-        "another_team.py",
+        TEAM,
         "work_data_hub.orchestration.repository",
     ]
     assert all(found.values()), found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +32,10 @@ class DagsterDev:
     def launch(
         self,
         job: str,
-        run_config: Mapping[str, Any] | None = None,
         *,
         location: str | None = None,
         tags: Mapping[str, str] | None = None,
+        run_config: Mapping[str, Any] | None = None,
     ) -> str:
         """Start a run of the job; its id."""
         selector = {
@@ -45,13 +44,13 @@ class DagsterDev:
             "jobName": job,
         }
         tagged = [{"key": key, "value": value} for key, value in (tags or {}).items()]
-        asked = {
+        params = {
             "selector": selector,
             "mode": "default",
-            "runConfigData": run_config or {},
             "executionMetadata": {"tags": tagged},
+            "runConfigData": run_config or {},
         }
-        answer = self._ask(_LAUNCH, {"params": asked})
+        answer = self._ask(_LAUNCH, {"params": params})
         launched = answer["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
@@ -113,29 +112,24 @@ def dagster_dev(
     home: Path,
     environ: Mapping[str, str],
     *,
-    modules: Sequence[str] = (),
     python: Path | None = None,
     port: int | None = None,
 ) -> Iterator[DagsterDev]:
-    """Run `dagster dev` on a free port, its state in `home`; end it afterwards.
+    """Run `dagster dev` on a free port, unless told one, its state in `home`; end it afterwards.
 
-    project: a file of definitions, or a workspace.yaml. modules: further code locations, beside a
-    file. python: another environment's.
+    project: a file of definitions, or a workspace.yaml. python: another environment's.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     log = home / "dagster-dev.log"
-    workspace = project if project.suffix == ".yaml" else home / "workspace.yaml"
-    if workspace != project:
-        locations = [{"python_file": str(project)}, *({"python_module": name} for name in modules)]
-        workspace.write_text(json.dumps({"load_from": locations}), encoding="utf-8")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env = {**kept, "DAGSTER_HOME": str(home), "WDH_DAGSTER_URL": url, **environ}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
                 *(str(python or sys.executable), "-m", "dagster", "dev"),
-                *("-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)),
+                *("-w" if project.suffix == ".yaml" else "-f", str(project)),
+                *("-h", "127.0.0.1", "-p", str(port)),
             ],
             cwd=project.parent,
             env=env,

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
-from .dagster_dev import dagster_dev, wait_until
+from ..prometheus_server import process, prometheus
+from .dagster_dev import dagster_dev, free_port, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -57,51 +53,6 @@ defs = dg.Definitions(
     assets=[report], jobs=[sound, broken], schedules=[every_minute, yearly], sensors=[watcher]
 )
 """
-CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
-rule_files: ["{rules}"]
-scrape_configs:
-  - job_name: wdh
-    scrape_timeout: 1s
-    static_configs: [{{targets: ["{target}"]}}]
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def process(*command: str, log: Path, **given: Any) -> Iterator[None]:
-    with log.open("wb") as output:
-        started = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **given)
-        try:
-            yield
-        finally:
-            started.terminate()
-            try:
-                started.wait(30)
-            except subprocess.TimeoutExpired:
-                started.kill()
-                started.wait()
-
-
-@contextmanager
-def prometheus(folder: Path, target: str) -> Iterator[str]:
-    """Its address, while it scrapes the target every second and evaluates our rules."""
-    config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(rules=RULES, target=target))
-    address = f"127.0.0.1:{free_port()}"
-    command = (
-        "prometheus",
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address={address}",
-    )
-    with process(*command, log=folder / "prometheus.log"):
-        yield f"http://{address}"
 
 
 def ask(address: str, query: str) -> dict[str, float]:
@@ -138,10 +89,10 @@ def test_what_prometheus_has_is_what_dagster_has(tmp_path: Path) -> None:
             env=env,
             cwd=tmp_path,
         )
-        with served, prometheus(tmp_path, listen) as address:
+        with served, prometheus(tmp_path, listen, rules=RULES) as scraping:
 
             def values(query: str) -> dict[str, float]:
-                return ask(address, query)
+                return ask(scraping.url, query)
 
             for _ in range(2):
                 dev.launch("broken")
@@ -192,6 +143,8 @@ def test_what_prometheus_has_is_what_dagster_has(tmp_path: Path) -> None:
             assert set(up.values()) == {1}
             assert values("wdh_feed_lag_seconds")["feed"] < 60
             assert values("scrape_samples_scraped").popitem()[1] < 1_000
-            rules = requests.get(f"{address}/api/v1/rules", timeout=10).json()["data"]["groups"]
+            rules = requests.get(f"{scraping.url}/api/v1/rules", timeout=10).json()["data"][
+                "groups"
+            ]
             assert {rule["health"] for group in rules for rule in group["rules"]} == {"ok"}
             assert values("ALERTS") == {}

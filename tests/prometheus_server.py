@@ -13,10 +13,11 @@ from typing import Any
 
 import requests
 
-from ..observability.dagster_dev import free_port, wait_until
+from .observability.dagster_dev import free_port, wait_until
 
 CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: {rules}
 scrape_configs:
   - job_name: wdh
     static_configs: [{{targets: ['{target}']}}]
@@ -65,28 +66,39 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
-    """One of the test's own, over `target` (host:port)."""
+def prometheus(folder: Path, target: str, *, rules: Path | None = None) -> Iterator[Prometheus]:
+    """One of the test's own, over `target` (host:port); it evaluates the rules every second."""
     config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(target=target))
+    rule_files = [str(rules)] if rules is not None else []
+    config.write_text(CONFIG.format(target=target, rules=rule_files))
     address = f"127.0.0.1:{free_port()}"
+    command = (
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address={address}",
+    )
     log = folder / "prometheus.log"
+    with process(*command, log=log):
+        started = Prometheus(f"http://{address}")
+        wait_until(lambda: _is_ready(started), seconds=60, what="Prometheus is up", log=log)
+        yield started
+
+
+@contextmanager
+def process(*command: str, log: Path, **given: Any) -> Iterator[None]:
+    """The command for as long as it is needed; what it prints goes to the log."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *("prometheus", f"--config.file={config}"),
-                *(f"--web.listen-address={address}", f"--storage.tsdb.path={folder / 'tsdb'}"),
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        started = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **given)
         try:
-            started = Prometheus(f"http://{address}")
-            wait_until(lambda: _is_ready(started), seconds=20, what="Prometheus is up", log=log)
-            yield started
+            yield
         finally:
-            process.terminate()
-            process.wait(20)
+            started.terminate()
+            try:
+                started.wait(30)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
 
 
 def _is_ready(started: Prometheus) -> bool:
