@@ -417,10 +417,19 @@ class TestRecipients:
         assert first.reason is Reason.UNAVAILABLE
         assert first.receipt is not None
         server.refuse = {}
-        last = failure(sink, replace(sample_notification(), previous=first.receipt))
+        again = replace(sample_notification(), previous=first.receipt, attempt=2)
+        last = failure(sink, again)
         assert last.reason is Reason.REJECTED
         assert last.detail == "2 of 3 have it; recipient 2: refused before"
         assert [mail.recipients for mail in server.mails] == [(ANN,), (CID,)]
+
+    def test_a_replay_asks_again_for_one_refused_for_good(self, server: MailServer) -> None:
+        sink = self.sink(server)
+        server.refuse = {BOB: "550 5.1.1 no such user"}
+        letter = failure(sink)
+        server.refuse = {}
+        deliver(sink, replace(sample_notification(), previous=letter.receipt, attempt=1))
+        assert [mail.recipients for mail in server.mails] == [(ANN, CID), (BOB,)]
 
     def test_what_is_new_meanwhile_goes_to_everybody(self, server: MailServer) -> None:
         sink = self.sink(server)
