@@ -10,6 +10,7 @@ import pytest
 
 from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.catalog import built_in
+from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.testing import SlackServer
 
 pytestmark = pytest.mark.both_databases
@@ -127,7 +128,29 @@ class TestClockSteps:
         router.publish(alert())
         router.dispatch()
         scene.clock.advance(step_s)
-        dispatch_for(scene, router, 2 * AN_HOUR_S, every_s=300)
+        dispatch_for(scene, router, 660, every_s=30)
+        assert scene.told() == ["open"]
+
+    def test_what_is_new_in_a_group_that_was_told_waits_for_no_clock_to_catch_up(
+        self, scene: Any, alert: Any, step_s: int
+    ) -> None:
+        router = scene.router(MEMORY)
+        router.publish(alert())
+        dispatch_for(scene, router, 60, every_s=30)
+        scene.clock.advance(step_s)
+        router.publish(alert(step="new"))
+        dispatch_for(scene, router, 660, every_s=30)
+        assert scene.told() == ["open", "notice"]
+
+    def test_what_failed_is_tried_again_in_its_time(
+        self, scene: Any, alert: Any, step_s: int
+    ) -> None:
+        router = scene.router(MEMORY)
+        scene.chat.fail(DeliveryError(Reason.UNAVAILABLE, "HTTP 503"))
+        router.publish(alert())
+        dispatch_for(scene, router, 31, every_s=30)
+        scene.clock.advance(step_s)
+        dispatch_for(scene, router, 660, every_s=30)
         assert scene.told() == ["open"]
 
     def test_what_comes_after_it_is_told_in_its_time(
@@ -149,7 +172,7 @@ class TestClockSteps:
         dispatch_for(scene, router, 60, every_s=30)
         scene.clock.advance(step_s)
         router.resolve({"job": "daily"})
-        dispatch_for(scene, router, 2 * AN_HOUR_S, every_s=300)
+        dispatch_for(scene, router, 660, every_s=30)
         assert scene.told() == ["open", "resolve"]
         assert router.next_due() is None
 
