@@ -383,6 +383,42 @@ def test_what_comes_while_a_delivery_hangs_is_told_in_the_same_pass(
         thread.join()
 
 
+def test_while_a_delivery_hangs_looking_for_more_holds_up_no_writer(
+    scene: Any, alert: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("work_data_hub.alerting.dispatcher.LOOK_EVERY_S", 0.01)
+    released = threading.Event()
+
+    class Hanging(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            released.wait(30)
+            return super().deliver(notification, deadline=deadline)
+
+    scene.sinks["chat"] = Hanging()
+    router = scene.router(AT_ONCE)
+    router.publish_all(alert(job=f"job{n}") for n in range(20))
+    database = router.store.database
+    write, read = database.write, database.read
+    used: list[str] = []
+
+    def noted_write() -> Any:
+        used.append("write")
+        return write()
+
+    def noted_read() -> Any:
+        used.append("read")
+        if used.count("read") == 20:
+            released.set()
+        return read()
+
+    monkeypatch.setattr(database, "write", noted_write)
+    monkeypatch.setattr(database, "read", noted_read)
+    assert router.dispatch() == 20
+    first, last = used.index("read"), len(used) - used[::-1].index("read")
+    renewals = used[first:last].count("write")
+    assert renewals <= 3, "one in 1.5 s"
+
+
 def test_a_pace_is_kept_and_drain_sits_it_out(scene: Any, alert: Any) -> None:
     scene.sinks["chat"] = RecordingSink(pace_s=1.0)
     router = scene.router(AT_ONCE)

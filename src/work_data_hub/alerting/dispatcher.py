@@ -30,8 +30,8 @@ from .workers import Job, Name, Result, Workers
 
 # Claimed at once for one integration; more would be in our hands while another process idles.
 CLAIMED_AT_ONCE = 128
-# While deliveries are under way: how often it looks for what has come meanwhile.
-LOOK_EVERY_S = 0.1
+# While deliveries are under way: how often it looks for what has come meanwhile. A look only reads.
+LOOK_EVERY_S = 0.025
 # Results that come within so long of each other are recorded in one transaction.
 GATHER_S = 0.01
 # How often a process looks for what is long over; sooner again while there is some.
@@ -120,6 +120,8 @@ class Dispatcher:
                 if turn.is_last and not self._under_way and not self._unrecorded:
                     self._sweep(begun)
                     return Pass(attempted, delivered)
+                if turn.is_last and not self._unrecorded:
+                    self._wait(begun, may_claim)
                 self._collect(patiently=turn.is_last)
 
     def close(self) -> None:
@@ -176,11 +178,12 @@ class Dispatcher:
     def _claim(self, connection: Connection, until: float) -> _Helping:
         """What is due by then, as far as there are hands for it."""
         health = all_health(connection)
+        ours = self._under_way.conversations()
         claims = [
             held
             for name in self._integrations
             if (limit := self._room(name, health.get(name), until)) > 0
-            for held in leases.claim(connection, *name, now=until, limit=limit)
+            for held in leases.claim(connection, *name, now=until, limit=limit, but=ours)
         ]
         if not claims:
             return _Helping()
@@ -247,10 +250,29 @@ class Dispatcher:
             self._under_way.add(job)
             self._workers.submit(job)
 
+    def _wait(self, begun: float, may_claim: Callable[[], bool]) -> None:
+        """Until something came back, or came, or must be done about what is under way."""
+        while not self._workers.wait_for_any(timeout_s=LOOK_EVERY_S):
+            if self._under_way.overdue() or self._under_way.must_renew(now=self._now()):
+                return
+            if self._under_way.keeps_open(begun) and may_claim() and self._is_more_to_do():
+                return
+
+    def _is_more_to_do(self) -> bool:
+        """Something has changed, or is due that there is a hand for. Holds up no writer."""
+        now = self._now()
+        ours = self._under_way.conversations()
+        with self._database.read() as connection:
+            health = all_health(connection)
+            return groups.has_changed(connection) or any(
+                leases.is_due(connection, *name, now=now, but=ours)
+                for name in self._integrations
+                if self._room(name, health.get(name), now) > 0
+            )
+
     def _collect(self, *, patiently: bool) -> None:
-        """Waits for results, until half of what is under way is back or a moment has passed."""
+        """Takes results, once half of what is under way is back or a moment has passed."""
         self._unrecorded += self._workers.results(
-            wait_s=LOOK_EVERY_S if patiently and not self._unrecorded else 0.0,
             gather=max(1, len(self._under_way) // 2),
             gather_s=GATHER_S if self._under_way and patiently else 0.0,
         )

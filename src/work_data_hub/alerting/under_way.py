@@ -27,6 +27,9 @@ class UnderWay:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    def conversations(self) -> list[int]:
+        return list(self._jobs)
+
     def add(self, job: Job) -> None:
         self._jobs[job.plan.claim.conversation_id] = job
 
@@ -52,13 +55,15 @@ class UnderWay:
             job for job in self._jobs.values() if job.started is not None and job.started < limit
         ]
 
-    def renew(self, connection: Connection, *, now: float) -> None:
-        """Prolongs the leases now and then; and where the clock stepped, for the database's may
-        have done so too.
-        """
+    def must_renew(self, *, now: float) -> bool:
+        """The leases are old; or the clock stepped, for the database's may have done so too."""
         is_old = time.monotonic() - self._renewed > RENEW_EVERY_S
         is_stepped = abs(now - self._renewed_at) > LEASE_S / 2
-        if not self._jobs or not (is_old or is_stepped):
+        return bool(self._jobs) and (is_old or is_stepped)
+
+    def renew(self, connection: Connection, *, now: float) -> None:
+        """Prolongs the leases, now and then."""
+        if not self.must_renew(now=now):
             return
         leases.renew(connection, (job.plan.claim for job in self._jobs.values()))
         self._renewed, self._renewed_at = time.monotonic(), now

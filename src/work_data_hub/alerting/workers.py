@@ -77,12 +77,11 @@ class _Inbox:
         if len(self._results) >= self._wanted:
             self._enough.set()
 
-    def wait_for(self, wanted: int, *, timeout_s: float) -> None:
-        """Returns when there are so many, or the time is over."""
+    def wait_for(self, wanted: int, *, timeout_s: float) -> bool:
+        """Whether there are so many, now or before the time is over."""
         self._enough.clear()
         self._wanted = wanted
-        if len(self._results) < wanted:
-            self._enough.wait(timeout_s)
+        return len(self._results) >= wanted or self._enough.wait(timeout_s)
 
     def take(self) -> list[Result]:
         return [self._results.popleft() for _ in range(len(self._results))]
@@ -118,9 +117,12 @@ class Workers:
         lane = self._lanes.get(name)
         return lane is not None and lane.stuck >= THREADS_PER_INTEGRATION
 
-    def results(self, *, wait_s: float, gather: int, gather_s: float) -> list[Result]:
-        """What has come back, waiting so long for the first, and then a moment for so many."""
-        self._inbox.wait_for(1, timeout_s=wait_s)
+    def wait_for_any(self, *, timeout_s: float) -> bool:
+        """Whether a result has come back, now or before the time is over."""
+        return self._inbox.wait_for(1, timeout_s=timeout_s)
+
+    def results(self, *, gather: int, gather_s: float) -> list[Result]:
+        """What has come back, waiting a moment for so many."""
         self._inbox.wait_for(gather, timeout_s=gather_s)
         return [result for result in self._inbox.take() if self._is_awaited(result.job)]
 
