@@ -82,7 +82,7 @@ def test_a_paced_sink_goes_on_at_its_pace(scene: Any, alert: Any, step_s: float)
     assert scene.told() == ["open"] * 5
 
 
-@STEPS
+@pytest.mark.parametrize("step_s", [-12 * HOUR_S, -HOUR_S, HOUR_S], ids=["far back", "back", "on"])
 def test_a_step_while_it_is_told_tells_it_once(scene: Any, alert: Any, step_s: float) -> None:
     steps = iter([step_s])  # once, however many threads deliver
 

@@ -139,6 +139,8 @@ class Dispatcher:
         by then is claimed, once all of it is routed; so that one group is one notification.
         """
         now = self._now()
+        # Where the clock stepped back meanwhile, what is told is due again before `until` for long.
+        until = min(until, now)
         helping = _Helping()
         with self._database.write() as connection:
             if abs(now - self._clock_noted) > STEP_S:
