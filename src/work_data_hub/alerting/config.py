@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from .matchers import in_order
 from .regex import Allowance
 from .route import Route
 from .route_tree import route_tree
+from .templates import is_go
 from .time_intervals import TimeInterval
 
 if TYPE_CHECKING:
@@ -251,19 +253,23 @@ def _receivers(data: Any, parsed: FileModel) -> dict[str, Receiver]:
 
 
 def _replaced(document: Document, parsed: FileModel) -> Iterator[Fault]:
-    """What Alertmanager would read as a Go template, and we put our own text in its place."""
+    """What Alertmanager would read, and we put our own text or form in its place."""
 
-    def warning(key: Key) -> Fault:
+    def warning(key: Key, *, go: bool) -> Fault:
         problem = "Go templates are not read; our own text stands in their place"
+        if not go:
+            problem = "is not read; a message has our own form"
         return Fault(document.line_of(key), dotted(key), problem)
 
     if parsed.templates:
-        yield warning(("templates",))
+        yield warning(("templates",), go=True)
     for at, receiver in enumerate(parsed.receivers):
         for kind, configs in receiver.configs().items():
             for i, config in enumerate(configs):
                 for name in config.replaced() if isinstance(config, SinkConfig) else ():
-                    yield warning(("receivers", at, f"{kind}{CONFIGS}", i, *name.split(".")))
+                    key: Key = ("receivers", at, f"{kind}{CONFIGS}", i, *name.split(".", 1))
+                    written = reduce(lambda at, part: at[part], key, document.data)
+                    yield warning(key, go=is_go(str(written)))
 
 
 def _notes(receivers: Iterable[Receiver]) -> Iterator[str]:

@@ -63,6 +63,8 @@ class Message:
 
     first: the incident to act on; others: the rest of its group; more: how many are left out.
     silence: the command that silences the first one, ready to be copied; None when it is over.
+    body: what the operator's template says in the place of first and others, but for the links; in
+    the sink's own markup, and safe in it.
     """
 
     status: Status
@@ -74,3 +76,4 @@ class Message:
     footer: str
     words: Words = EN
     silence: Section | None = None
+    body: str | None = None

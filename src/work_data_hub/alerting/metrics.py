@@ -76,8 +76,9 @@ class StoreCollector:
         reasons: Counter[tuple[str, ...]] = Counter()
         twice: Counter[tuple[str, ...]] = Counter()
         lost: Counter[tuple[str, ...]] = Counter()
+        unfilled: Counter[tuple[str, ...]] = Counter()
         for receiver, name in self._integrations or ():
-            twice[name, receiver] = lost[name, receiver] = 0
+            twice[name, receiver] = lost[name, receiver] = unfilled[name, receiver] = 0
             outcomes.update({(name, receiver, outcome): 0 for outcome in OUTCOMES})
         for count, value in counters.items():
             by = (count.integration, count.receiver)
@@ -89,6 +90,8 @@ class StoreCollector:
                 twice[by] += value
             elif count.name == "lease_lost":
                 lost[by] += value
+            elif count.name == "templates_failed":
+                unfilled[by] += value
         yield _counter(
             "notifications",
             "Attempts to tell an integration, by what came of them: delivered, failed (to be tried"
@@ -113,6 +116,12 @@ class StoreCollector:
             "Attempts that could not be recorded, for another process had taken over; told twice"
             " where both arrived.",
             lost,
+            _OF_INTEGRATION,
+        )
+        yield _counter(
+            "templates_failed",
+            "Templates of alerts.yml that failed; our own text was sent in their place.",
+            unfilled,
             _OF_INTEGRATION,
         )
         yield _latency(counters)

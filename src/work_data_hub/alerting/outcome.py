@@ -95,6 +95,8 @@ class _Books:
         for counted, value in receipt.counts.items():
             label = json.dumps(counted, ensure_ascii=False)
             self.counts[Count(ALERTS, *job.name, label)] += value
+        if receipt.templates_failed:
+            self.counts[Count("templates_failed", *job.name)] += receipt.templates_failed
         before = self.health.get(job.name)
         was_troubled = before is not None and bool(before.failures or before.parked)
         pace_s = job.sink.pace_s

@@ -14,6 +14,8 @@ MAX_PATTERN_CHARS = 10_000
 MAX_CHARS_OF_A_FILE = 100_000
 # 0.4 s of compiling. A pattern of plain letters and `.*` has about as many steps as characters.
 MAX_STEPS_OF_A_FILE = 1_000_000
+# Jinja2 compiles so much in half a second.
+MAX_TEMPLATE_CHARS_OF_A_FILE = 30_000
 
 # What RE2 does in vain. It gives up a program that needs more than its 8 MiB.
 _STEPS_OF_A_REFUSED_CHAR = 50
@@ -42,10 +44,20 @@ def compiled(pattern: str) -> Any:
 
 @dataclass
 class Allowance:
-    """What is left to the regular expressions of one file; what goes over it is not compiled."""
+    """What is left to the regular expressions and templates of one file; more is not compiled."""
 
     chars: int = MAX_CHARS_OF_A_FILE
     steps: int = MAX_STEPS_OF_A_FILE
+    template_chars: int = MAX_TEMPLATE_CHARS_OF_A_FILE
+
+    def take_template(self, text: str) -> None:
+        """Raises ValueError for one too many."""
+        self.template_chars -= len(text)
+        if self.template_chars < 0:
+            raise ValueError(
+                "is not read: the templates up to here are more than a file may hold, "
+                f"{MAX_TEMPLATE_CHARS_OF_A_FILE} characters"
+            )
 
     def check(self, pattern: str) -> None:
         """Raises ValueError for what is no regular expression, or one too many."""

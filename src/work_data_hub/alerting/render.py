@@ -109,17 +109,28 @@ def incident_text(incident: Incident, words: Words) -> IncidentText:
     sections = [Section(words.error, plain(notes.get("error", "")), code=True)]
     if incident.status is Status.FIRING:
         sections = [
-            Section(words.next_step, _spoken(notes, "next_step", words)),
+            Section(words.next_step, spoken(notes, "next_step", words)),
             *sections,
-            Section(words.changes, _spoken(notes, "changes", words), code=True, brief=True),
+            Section(words.changes, spoken(notes, "changes", words), code=True, brief=True),
             Section(words.log, plain(notes.get("log_excerpt", "")), code=True, keep_end=True),
         ]
     return IncidentText(
-        summary=_spoken(notes, "summary", words),
+        summary=spoken(notes, "summary", words),
         fields=tuple(_fields(incident, words)),
         sections=tuple(section for section in sections if section.text),
         links=tuple(_links(incident, words)),
     )
+
+
+def spoken(notes: Mapping[str, str], name: str, words: Words) -> str:
+    """An annotation that may come in several languages, in this one where it does."""
+    return plain(notes.get(f"{name}_{words.code}") or notes.get(name, ""))
+
+
+def web_address(text: str) -> str:
+    """The text where it can be a link; else nothing."""
+    address = text.strip()
+    return address if _WEB_ADDRESS.match(address) else ""
 
 
 def is_notice(incident: Incident) -> bool:
@@ -200,15 +211,11 @@ def _where(labels: Mapping[str, str]) -> str:
     return one_line(", ".join(f"{name}={labels[name]}" for name in rest), MAX_PLACE_CHARS)
 
 
-def _spoken(notes: Mapping[str, str], name: str, words: Words) -> str:
-    return plain(notes.get(f"{name}_{words.code}") or notes.get(name, ""))
-
-
 def _why(incident: Incident, words: Words) -> str:
     """The root of it in a few words: the summary, else the error's first line, else its class."""
     notes = incident.annotations
     error = plain(notes.get("error", "")).strip().partition("\n")[0]
-    why = _spoken(notes, "summary", words) or error or notes.get("error_class", "")
+    why = spoken(notes, "summary", words) or error or notes.get("error_class", "")
     return one_line(why, MAX_REASON_CHARS)
 
 
@@ -245,12 +252,12 @@ def _unknown(texts: Mapping[str, str], skip: set[str]) -> Iterator[Field]:
 
 
 def _links(incident: Incident, words: Words) -> Iterator[Link]:
-    run = incident.annotations.get("run_url", "").strip()
-    runbook = incident.annotations.get("runbook_url", "").strip()
-    source = (incident.generator_url or "").strip()
+    run = web_address(incident.annotations.get("run_url", ""))
+    runbook = web_address(incident.annotations.get("runbook_url", ""))
+    source = web_address(incident.generator_url or "")
     wanted = {words.open_run: run, words.source: source, words.runbook: runbook}
     if source == run:
         del wanted[words.source]
     for text, url in wanted.items():
-        if _WEB_ADDRESS.match(url):
+        if url:
             yield Link(text, url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -68,10 +68,12 @@ class Receipt:
 
     counts: what the delivery adds to the alerts counted in the store, by label values; in the
     transaction that records it, so exactly once. They are not kept with the receipt.
+    templates_failed: of the operator's, ours sent in their place; counted likewise.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    templates_failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,12 @@ class Notification:
     def severity(self) -> Severity:
         """The gravest of the firing incidents, or of all when none fires."""
         return min((i.severity for i in self.firing or self.incidents), key=lambda s: s.rank)
+
+
+def alike(all_texts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Labels, or annotations, that all have with the same value; Alertmanager calls them common."""
+    first, *others = all_texts
+    return {n: v for n, v in first.items() if all(other.get(n) == v for other in others)}
 
 
 class Deadline:

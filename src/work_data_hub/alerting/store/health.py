@@ -41,8 +41,8 @@ def set_health(connection: Connection, name: Name, health: Health) -> None:
 
 @dataclass(frozen=True)
 class Count:
-    """One counter: `delivered`, `failed` and `dead` by reason, `maybe_twice`, `lease_lost`, and
-    `alerts` by whatever the sink counts.
+    """One counter: `delivered`, `failed` and `dead` by reason, `maybe_twice`, `lease_lost`,
+    `templates_failed`, and `alerts` by whatever the sink counts.
     """
 
     name: str

@@ -5,6 +5,7 @@ https://prometheus.io/docs/alerting/latest/configuration/#email_config
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from ...kind import Kind, SinkConfig
+from ...templates import Templates, TemplateText, holds_marks, is_go
 from ...tls import TlsConfig
 from .addresses import host_and_port, is_loopback, mailboxes
 
@@ -33,8 +35,7 @@ _OURS = frozenset(
 )
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,70}")
 _HELLO = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-# Both Alertmanager's templates and Jinja2's begin so.
-_TEMPLATE = "{{"
+_SUBJECT = "subject"
 
 
 class EmailConfig(SinkConfig):
@@ -44,8 +45,8 @@ class EmailConfig(SinkConfig):
     server must relay without a login. auth_identity: on whose behalf, where PLAIN is spoken.
     require_tls: STARTTLS, or nothing is sent. Port 465 is TLS from the first byte, and so is any
     other with force_implicit_tls.
-    headers: added to ours, or in their place. html, text and a header that holds a template are
-    accepted, and ours is sent in their place.
+    headers: added to ours, or in their place. html, text and the header Subject may be Jinja2. A Go
+    template, and a template in any other header, are accepted and ours is sent in their place.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -61,9 +62,9 @@ class EmailConfig(SinkConfig):
     require_tls: bool = True
     force_implicit_tls: bool | None = None
     tls_config: TlsConfig = TlsConfig()
-    headers: Mapping[str, str] = Field(default_factory=dict)
-    html: str | None = None
-    text: str | None = None
+    headers: Mapping[str, TemplateText] = Field(default_factory=dict)
+    html: TemplateText | None = None
+    text: TemplateText | None = None
 
     @property
     def implicit_tls(self) -> bool:
@@ -79,12 +80,28 @@ class EmailConfig(SinkConfig):
         return ("require_tls is false: mails go out unencrypted",)
 
     def replaced(self) -> tuple[str, ...]:
-        templates = [f"headers.{name}" for name, text in self.headers.items() if _TEMPLATE in text]
-        return (*(name for name in ("html", "text") if getattr(self, name)), *templates)
+        go = [name for name in ("html", "text") if is_go(getattr(self, name) or "")]
+        headers = [
+            f"headers.{name}"
+            for name, text in self.headers.items()
+            if is_go(text) or (holds_marks(text) and name.lower() != _SUBJECT)
+        ]
+        return (*go, *headers)
 
     def own_headers(self) -> Mapping[str, str]:
         """Those that can be sent as they are."""
-        return {name: text for name, text in self.headers.items() if _TEMPLATE not in text}
+        return {name: text for name, text in self.headers.items() if not holds_marks(text)}
+
+    def own_texts(self) -> Templates:
+        """What is said in the place of our subject, text and HTML; by the keys' names."""
+        subjects = (text for name, text in self.headers.items() if name.lower() == _SUBJECT)
+        template = next(filter(holds_marks, subjects), None)
+        return Templates(
+            "email",
+            subject=(template, str),
+            text=(self.text, str),
+            html=(self.html, html.escape),
+        )
 
     @field_validator("to")
     @classmethod
@@ -124,7 +141,7 @@ class EmailConfig(SinkConfig):
                 raise ValueError(f"{name} is not for a configuration to set")
             if any(ord(c) < 32 or ord(c) == 127 for c in text):
                 raise ValueError(f"{name} holds a line break or a control character")
-            if name.lower() in ("to", "from") and _TEMPLATE not in text:
+            if name.lower() in ("to", "from") and not holds_marks(text):
                 mailboxes(text)
         return value
 

@@ -49,10 +49,12 @@ def mail(
     thread: str | None,
     headers: Mapping[str, str],
     at: datetime,
+    own_text: str | None = None,
+    own_html: str | None = None,
 ) -> bytes:
     """Ready to be sent. thread: the id of the episode's first mail, None when this is it.
 
-    headers: the configuration's, in the place of ours.
+    headers: the configuration's, in the place of ours. own_text, own_html: the operator's.
     """
     made = EmailMessage(policy=_POLICY)
     made["Message-ID"] = own_id
@@ -73,8 +75,9 @@ def mail(
     if thread is not None:
         made["In-Reply-To"] = thread
         made["References"] = thread
-    made.set_content(text_form(message, max_section_chars=MAX_SECTION_CHARS) + "\n")
-    made.add_alternative(html(message), subtype="html")
+    text = own_text or text_form(message, max_section_chars=MAX_SECTION_CHARS)
+    made.set_content(text + "\n")
+    made.add_alternative(own_html or html(message), subtype="html")
     return made.as_bytes()
 
 

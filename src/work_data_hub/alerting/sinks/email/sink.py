@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...errors import DeliveryError, Reason
+from ...plain_text import one_line
 from ...redact import Redactor
-from ...render import message
+from ...render import MAX_TITLE_CHARS, message
 from ...sink import Deadline, Notification, Receipt
 from ...timing import utc_now
 from .addresses import Mailbox, mailboxes
@@ -56,6 +57,7 @@ class EmailSink:
         self._sender = mailboxes(config.from_)[0]
         self._recipients = mailboxes(config.to)
         self._headers = config.own_headers()
+        self._own = config.own_texts()
         self._server = SmtpServer(config, redact)
         self._clock = clock
 
@@ -67,18 +69,27 @@ class EmailSink:
         done = before.reached | before.refused
         wanted = [box.address for box in self._recipients if _mark(box) not in done]
         refused: Mapping[str, Reply] = {}
+        failed = 0
         if wanted:
+            ours = message(notification)
+            own = self._own.fill_in(notification, title=ours.title)
+            failed = own.failed
             made = mail(
-                message(notification),
+                replace(
+                    ours, title=one_line(own.texts.get("subject", ours.title), MAX_TITLE_CHARS)
+                ),
                 sender=self._sender,
                 recipients=self._recipients,
                 own_id=own_id,
                 thread=None if thread == own_id else thread,
                 headers=self._headers,
                 at=self._clock(),
+                own_text=own.texts.get("text"),
+                own_html=own.texts.get("html"),
             )
             refused = self._server.send(self._sender.address, wanted, made, deadline=deadline)
-        return self._settled(notification.key, before, thread, wanted, refused)
+        receipt = self._settled(notification.key, before, thread, wanted, refused)
+        return replace(receipt, templates_failed=failed)
 
     def _settled(
         self,

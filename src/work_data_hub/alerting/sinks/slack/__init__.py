@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr, field_validator, model_validator
 
 from ...kind import Kind, SinkConfig
+from ...templates import Templates, TemplateText, is_go
 
 if TYPE_CHECKING:
     from ...http import HttpSession
@@ -22,6 +23,7 @@ class SlackConfig(SinkConfig):
     app_url: the address of chat.postMessage; its sister methods stand beside it.
     channel: an id (`C0123456789`) or a name (`#alerts`); the bot must be a member of it.
     username, icon_emoji: need the scope chat:write.customize, and a webhook ignores them.
+    title, text: Jinja2, in the place of our heading and of our body.
     actions ... title_link: the form of Alertmanager's message. They are read, and ours is sent.
     """
 
@@ -31,6 +33,8 @@ class SlackConfig(SinkConfig):
     channel: str | None = None
     username: str | None = None
     icon_emoji: str | None = None
+    title: TemplateText | None = None
+    text: TemplateText | None = None
     actions: Any = None
     callback_id: Any = None
     color: Any = None
@@ -43,16 +47,14 @@ class SlackConfig(SinkConfig):
     mrkdwn_in: Any = None
     pretext: Any = None
     short_fields: Any = None
-    text: Any = None
     thumb_url: Any = None
-    title: Any = None
     title_link: Any = None
 
     def replaced(self) -> tuple[str, ...]:
         form = type(self).model_fields.items()
-        return tuple(
-            name for name, about in form if about.annotation is Any and getattr(self, name)
-        )
+        go = (name for name in ("title", "text") if is_go(getattr(self, name) or ""))
+        ours = (name for name, about in form if about.annotation is Any and getattr(self, name))
+        return (*go, *ours)
 
     def notes(self) -> tuple[str, ...]:
         if self.api_url is None:
@@ -87,13 +89,16 @@ class SlackConfig(SinkConfig):
 def build(config: SlackConfig, *, redact: Redactor, http: HttpSession | None) -> AlertSink:
     """The sink for a token or a webhook; its HTTP is imported here, not before."""
     from ...http import HttpSession
+    from .blocks import escape
     from .client import SlackApi, SlackWebhook
     from .sink import SlackTokenSink, SlackWebhookSink
 
     session = http or HttpSession()
+    # The heading is plain text and escaped as a whole; in the body markup is the operator's alone.
+    own = Templates("slack", title=(config.title, str), text=(config.text, escape))
     if config.app_token is not None:
-        return SlackTokenSink(SlackApi(config, session, redact))
-    return SlackWebhookSink(SlackWebhook(config, session, redact))
+        return SlackTokenSink(SlackApi(config, session, redact), own)
+    return SlackWebhookSink(SlackWebhook(config, session, redact), own)
 
 
 SLACK = Kind(

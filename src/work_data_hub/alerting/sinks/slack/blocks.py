@@ -7,6 +7,7 @@ so no entity is ever split.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -44,6 +45,8 @@ LOG_CHARS = 1_600
 OTHERS_CHARS = 1_200
 OTHER_CHARS = 160
 FOOTER_CHARS = 200
+# In the place of all of the above but the footer.
+OWN_BODY_CHARS = 6_000
 MAX_LINK_CHARS = 400
 # `text` is what a phone's notification shows. chat.update refuses more than 4,000 bytes of it
 # (msg_too_long), so four a character must do. https://docs.slack.dev/reference/methods/chat.update
@@ -51,6 +54,7 @@ TEXT_CHARS = 400
 BARE_TEXT_CHARS = 850
 
 _FENCE = "```"
+_OPEN_AT_END = re.compile(r"(?:&[a-z]{0,3}|<[^<>]*)\Z")
 _BROKEN_FENCE = "`\u200b`\u200b`"
 
 
@@ -58,13 +62,7 @@ def slack_message(message: Message) -> dict[str, Any]:
     """`text` and `blocks`, for chat.postMessage, chat.update and a webhook alike."""
     first, words = message.first, message.words
     blocks = [_header(message.title)]
-    if one_line(first.summary) not in message.title:
-        blocks.append(_section(fit(first.summary, SUMMARY_CHARS, words)))
-    blocks += _field_blocks(first.fields)
-    for section in first.sections:
-        blocks.append(_section(_titled(section, words)))
-    if message.others:
-        blocks.append(_section(_others(message.others, message.more, words)))
+    blocks += _own_body(message.body, words) if message.body else _our_body(message)
     blocks += _link_blocks(first.links)
     if message.silence:
         blocks.append(_section(_titled(message.silence, words)))
@@ -72,11 +70,38 @@ def slack_message(message: Message) -> dict[str, Any]:
     return {"text": fit(message.title, TEXT_CHARS, words), "blocks": blocks}
 
 
+def _our_body(message: Message) -> Iterator[Block]:
+    first, words = message.first, message.words
+    if one_line(first.summary) not in message.title:
+        yield _section(fit(first.summary, SUMMARY_CHARS, words))
+    yield from _field_blocks(first.fields)
+    for section in first.sections:
+        yield _section(_titled(section, words))
+    if message.others:
+        yield _section(_others(message.others, message.more, words))
+
+
+def _own_body(body: str, words: Words) -> Iterator[Block]:
+    """Sections of whole lines, where lines are short enough."""
+    body = fit_markup(body, OWN_BODY_CHARS, words)
+    while body:
+        part = body
+        if len(body) > MAX_SECTION_CHARS:
+            end = body.rfind("\n", 0, MAX_SECTION_CHARS + 1)
+            part = _before_entity(body[: end if end > 0 else MAX_SECTION_CHARS])
+        body = body[len(part) :].lstrip("\n")
+        if part.strip():
+            yield _section(part)
+
+
 def bare_message(message: Message) -> dict[str, Any]:
     """Text only, for when Slack refuses the blocks: title, summary, error, the run's page."""
     first = message.first
     texts = (message.title, first.summary, *(section.text for section in first.sections))
     text = fit("\n".join(filter(None, texts)), BARE_TEXT_CHARS, message.words)
+    if message.body:
+        own = f"{escape(message.title)}\n{message.body}"
+        text = fit_markup(own, BARE_TEXT_CHARS, message.words)
     links = [link.url for link in first.links[:1] if len(link.url) <= MAX_LINK_CHARS]
     return {"text": "\n".join((text, *map(escape, links)))}
 
@@ -97,6 +122,20 @@ def fit(text: str, limit: int, words: Words, *, keep_end: bool = False) -> str:
         kept = kept[drop:] if keep_end else kept[:-drop]
     cut = words.cut.format(f"{len(text) - len(kept):,}")
     return f"{cut}\n{escape(kept)}" if keep_end else f"{escape(kept)}\n{cut}"
+
+
+def fit_markup(markup: str, limit: int, words: Words) -> str:
+    """As `fit`, for what is Slack's markup already: cut within no entity and no link."""
+    if len(markup) <= limit:
+        return markup
+    room = limit - len(words.cut.format(f"{len(markup):,}")) - 1
+    kept = _before_entity(markup[:room])
+    return f"{kept}\n{words.cut.format(f'{len(markup) - len(kept):,}')}"
+
+
+def _before_entity(cut: str) -> str:
+    """Without the beginning of an entity or a link at its end; all of it where that is all."""
+    return _OPEN_AT_END.sub("", cut) or cut
 
 
 def cost(blocks: Sequence[Block]) -> int:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ...message import Message
-from ...render import message
+from ...plain_text import one_line
+from ...render import MAX_TITLE_CHARS, message
 from ...sink import Deadline, Notification, Purpose, Receipt
+from ...templates import Templates
 from .answers import FORM_REFUSED, NOT_EDITABLE, SlackRefusal
 from .blocks import bare_message, slack_message
 from .client import SlackApi, SlackWebhook
@@ -29,8 +31,9 @@ class SlackTokenSink:
     can_edit = True
     pace_s = MESSAGE_EVERY_S
 
-    def __init__(self, api: SlackApi) -> None:
+    def __init__(self, api: SlackApi, own: Templates) -> None:
         self._api = api
+        self._own = own
 
     def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
         """Post, or edit the episode's message; a NOTICE then replies in its thread.
@@ -38,14 +41,18 @@ class SlackTokenSink:
         The edit comes first: it may be repeated, a reply may not. Where the message is gone or
         closed to edits, a new one is posted and its receipt returned.
         """
-        news = message(notification)
+        news, failed = in_own_words(notification, self._own)
+        return replace(self._told(notification, news, deadline), templates_failed=failed)
+
+    def _told(self, notification: Notification, news: Message, deadline: Deadline) -> Receipt:
         previous = notification.previous
         if previous is None or not {"channel", "ts"} <= set(previous.values):
             return self._post(news, deadline)
         try:
             if notification.purpose is not Purpose.NOTICE:
                 return self._edit(previous, news, deadline)
-            state = message(replace(notification, purpose=Purpose.UPDATE, causes=()))
+            as_it_is = replace(notification, purpose=Purpose.UPDATE, causes=())
+            state, _ = in_own_words(as_it_is, self._own)
             receipt = self._edit(previous, state, deadline)
             self._reply(previous, news, deadline)
         except SlackRefusal as refused:
@@ -72,14 +79,23 @@ class SlackWebhookSink:
     can_edit = False
     pace_s = MESSAGE_EVERY_S
 
-    def __init__(self, webhook: SlackWebhook) -> None:
+    def __init__(self, webhook: SlackWebhook, own: Templates) -> None:
         self._webhook = webhook
+        self._own = own
 
     def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
-        """Post. The receipt is empty."""
-        told = message(notification)
+        """Post. The receipt says nothing of the message."""
+        told, failed = in_own_words(notification, self._own)
         in_some_form(told, lambda content: self._webhook.post(content, deadline=deadline))
-        return Receipt()
+        return Receipt(templates_failed=failed)
+
+
+def in_own_words(notification: Notification, own: Templates) -> tuple[Message, int]:
+    """The message as the operator has it worded, and how many of the templates failed."""
+    ours = message(notification)
+    filled = own.fill_in(notification, title=ours.title)
+    title = one_line(filled.texts.get("title", ours.title), MAX_TITLE_CHARS)
+    return replace(ours, title=title, body=filled.texts.get("text")), filled.failed
 
 
 def in_some_form(told: Message, send: Callable[[Content], Result]) -> Result:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ...sink import Incident, Notification, Status
+from ...sink import Incident, Notification, Status, alike
 
 VERSION = "4"
 # Go's zero time: a firing alert has no end.
@@ -33,8 +33,8 @@ def payload(notification: Notification, *, max_alerts: int = 0) -> bytes:
         "status": _status(shown).value,
         "alerts": [_alert(incident) for incident in shown],
         "groupLabels": _texts(notification.group_labels),
-        "commonLabels": _common([incident.labels for incident in shown]),
-        "commonAnnotations": _common([incident.annotations for incident in shown]),
+        "commonLabels": _texts(alike(incident.labels for incident in shown)),
+        "commonAnnotations": _texts(alike(incident.annotations for incident in shown)),
         "externalURL": "",
         "version": VERSION,
         "groupKey": _text(notification.group_key),
@@ -65,13 +65,6 @@ def _alert(incident: Incident) -> dict[str, Any]:
         "generatorURL": _text(incident.generator_url or ""),
         "fingerprint": incident.fingerprint,
     }
-
-
-def _common(all_texts: list[Mapping[str, str]]) -> dict[str, str]:
-    """What all of them have alike."""
-    first, *others = all_texts
-    alike = {n: v for n, v in first.items() if all(other.get(n) == v for other in others)}
-    return _texts(alike)
 
 
 def _texts(texts: Mapping[str, str]) -> dict[str, str]:
