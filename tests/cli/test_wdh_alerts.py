@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from work_data_hub.alerting.testing import SlackServer
 from work_data_hub.cli import main as cli
 
 
@@ -349,6 +350,20 @@ def test_explain_says_what_happened_and_below_it_how_things_are(wdh: Wdh) -> Non
     assert len(set(now.splitlines())) == len(now.splitlines()), "nothing is said twice"
     wdh.out("resolve", fingerprint)
     assert "default log[0]: told; not yet that it is over" in wdh.out("explain", fingerprint)
+
+
+def test_a_template_that_fails_fails_the_test_of_its_receiver(wdh: Wdh, tmp_path: Path) -> None:
+    with SlackServer(channels=["alerts"]) as slack:
+        entry = {"app_token": slack.token, "app_url": slack.app_url, "channel": "#alerts"}
+        entry["title"] = "{{ incidents[0].labels.job + 1 }}"
+        receivers = [{"name": "chat", "slack_configs": [entry]}]
+        config = json.dumps({"route": {"receiver": "chat"}, "receivers": receivers})
+        (tmp_path / "alerts.yml").write_text(config, encoding="utf-8")
+        code, out, _ = wdh("test", "chat", "--json")
+    assert code == 1
+    (answer,) = json.loads(out[out.index("[") :])
+    assert answer["answer"].startswith("taken, but 1 of its templates failed and our text was sent")
+    assert "Test" in slack.messages[0].text
 
 
 def test_a_receiver_none_of_which_is_on_fails_its_test(wdh: Wdh, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ alerts_app.add_typer(silence_app)
 alerts_app.add_typer(dead_letters_app)
 
 _TAKEN = "taken"
+_OURS = ", but {} of its templates failed and our text was sent; the log says why"
 _OFF = "off: "
 
 ConfigFile = Annotated[
@@ -137,7 +138,8 @@ def test(
 ) -> None:
     """Send a test through every integration of a receiver, and print what each answered.
 
-    Nothing is stored. Exit code 1 when one that is on did not take it, or none is on.
+    Nothing is stored. Exit code 1 when one that is on did not take it, a template failed, or none
+    is on.
     """
     from .console import show_json, show_table
 
@@ -166,10 +168,11 @@ def _try_out(router: AlertRouter, receiver: str) -> Sequence[tuple[str, str]]:
         if name != receiver:
             continue
         try:
-            sink.deliver(trial_notification(receiver, language), deadline=Deadline(15))
+            receipt = sink.deliver(trial_notification(receiver, language), deadline=Deadline(15))
         except DeliveryError as err:
             answers.append((integration, str(err)))
         else:
-            answers.append((integration, _TAKEN))
+            failed = receipt.templates_failed
+            answers.append((integration, f"{_TAKEN}{_OURS.format(failed)}" if failed else _TAKEN))
     off = [(d.name, f"{_OFF}{d.why}") for d in config.disabled if d.receiver == receiver]
     return [*answers, *off]
