@@ -69,6 +69,9 @@ def loaded(folder: Path, text: str, *, key: str = "text") -> AlertsConfig:
         ("{{ incidents[0].run_url }}", "http://127.0.0.1:3000/runs/0d6c1a52"),
         ("{{ incidents[0].generator_url }}{{ incidents[0].resolved_at }}.", "."),
         ("{# note #}{% set n = 2 %}{{ n * 3 }}{{ 7 % 4 }}", "63"),
+        ("{% if firing %}{% set n = 1 %}{% endif %}{{ n }}", "1"),
+        ("{% with n = firing | length %}{{ n }}{% endwith %}", "2"),
+        ("{% for i in firing %}{{ loop.index }}/{{ loop.length }} {% endfor %}", "1/2 2/2"),
     ],
 )
 def test_a_template_says_what_the_operator_wrote(template: str, expected: str) -> None:
@@ -282,6 +285,7 @@ def test_where_nothing_comes_out_ours_stands_and_nothing_failed(template: str) -
 
 def test_control_characters_are_gone() -> None:
     incident = sample_incident(annotations={"summary": "a\x00\x1b[31mb\u202ec\ud800"})
+    assert said("ring\x07 <b>") == "ring <b>"
     assert said("\x07{{ incidents[0].annotations.summary }}", incident) == "abc?"
 
 

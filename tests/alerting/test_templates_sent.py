@@ -208,6 +208,14 @@ def test_an_alert_adds_no_header_and_no_markup_to_a_mail(server: MailServer) -> 
     assert "{{ 7 * 7 }}" in mail.html
 
 
+@pytest.mark.parametrize("letter", ["x", "受", "\u2028", "."])
+def test_64_kb_on_one_line_arrive_as_they_are(server: MailServer, letter: str) -> None:
+    template = f"begin {{% for i in range(100000) %}}{letter}{{% endfor %}}"
+    mail = mailed(server, text=template, html=template)
+    for part in (mail.text, mail.html):
+        assert part.rstrip("\n") == "begin " + letter * ((65_536 - 6) // len(letter.encode()))
+
+
 def test_a_subject_is_cut_as_ours_is(server: MailServer) -> None:
     assert mailed(server, headers={"Subject": "{{ '受' }}" * 200})["Subject"] == "受" * 149 + "…"
 

@@ -86,7 +86,7 @@ class Templates:
     def __init__(self, kind: str, **keys: tuple[str | None, Escape]) -> None:
         """keys: the text as written, and how data is escaped in it."""
         self._kind = kind
-        self._literal = {k: t for k, (t, _) in keys.items() if t and not holds_marks(t)}
+        self._literal = {k: plain(t) for k, (t, _) in keys.items() if t and not holds_marks(t)}
         self._compiled = {
             key: _compiled(text, escape)
             for key, (text, escape) in keys.items()
@@ -152,7 +152,9 @@ def _compiled(text: str, escape: Escape) -> jinja2.Template:
         tree = environment.parse(text)
         for line, problem in _problems(tree):
             raise ValueError(f"is no template of ours, in its line {line}: {problem}")
-        if unknown := sorted(meta.find_undeclared_variables(tree) - NAMES - {"range"}):
+        own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+        asked = meta.find_undeclared_variables(tree)
+        if unknown := sorted(asked - own - NAMES - {"range"}):
             known = ", ".join(sorted(NAMES))
             raise ValueError(f"is a template with no value for {unknown[0]!r}; there are {known}")
         for loop in tree.find_all(nodes.For):
