@@ -68,6 +68,32 @@ def refused(read: Callable[..., AlertsConfig]) -> Callable[..., ConfigError]:
 
 
 @pytest.mark.parametrize(
+    "template",
+    [
+        "{{1}}",
+        "{{title.a.b}}" * 10,
+        "{% for i in firing %}{{ i.x }}{% endfor %}",
+        "{{ {" + "1: 1, " * 4_000 + "} }}",
+        "{{ title" + " ~ title" * 3_000 + " }}",
+        "{% if 1 %}" * 1_000 + "{% endif %}" * 1_000,
+        "{{ " + "(" * 20_000,
+        "{{ title }}" + "x" * 900_000,
+    ],
+    ids=lambda template: template[:20],
+)
+def test_as_many_templates_as_there_can_be_are_refused_at_once(
+    refused: Callable[..., ConfigError], template: str
+) -> None:
+    file = many(
+        f"{RECEIVER}  slack_configs:\n",
+        lambda _: f"  - {{api_url: 'https://x', text: '{template}'}}\n",
+        values=4,
+    )
+    error = refused(file)
+    assert "more than a file may hold" in str(error) or "template" in str(error)
+
+
+@pytest.mark.parametrize(
     ("head", "item", "values"),
     [
         (RECEIVER, lambda i: f"k{i}: 1\n", 1),

@@ -16,6 +16,8 @@ MAX_CHARS_OF_A_FILE = 100_000
 MAX_STEPS_OF_A_FILE = 1_000_000
 # Jinja2 compiles so much in half a second.
 MAX_TEMPLATE_CHARS_OF_A_FILE = 30_000
+# A template takes as long as so many characters, however short it is.
+_CHARS_OF_ANY_TEMPLATE = 20
 
 # What RE2 does in vain. It gives up a program that needs more than its 8 MiB.
 _STEPS_OF_A_REFUSED_CHAR = 50
@@ -52,7 +54,7 @@ class Allowance:
 
     def take_template(self, text: str) -> None:
         """Raises ValueError for one too many."""
-        self.template_chars -= len(text)
+        self.template_chars -= max(len(text), _CHARS_OF_ANY_TEMPLATE)
         if self.template_chars < 0:
             raise ValueError(
                 "is not read: the templates up to here are more than a file may hold, "
