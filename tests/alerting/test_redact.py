@@ -80,6 +80,28 @@ def test_our_own_secrets_go_in_every_spelling() -> None:
     assert "ss word" not in redactor.text('{"x": "pa\\"ss word/1"}')
 
 
+@pytest.mark.parametrize(
+    ("url", "quoted"),
+    [
+        (WEBHOOK, "url: /services/T0AAAAAAA/B0BBBBBBB/" + "c" * 24),
+        ("http://hooks/services/T/B/xxx", "with url: /services/T/B/xxx (Caused by ...)"),
+        ("http://hooks/a%2Fb/key%20of%20ours", "POST /a/b/key of ours HTTP/1.1"),
+        ("http://hooks/in?key=k3y-of-0urs", "GET /in?key=k3y-of-0urs"),
+        ("http://hooks/in?k=1234", "url: /in?k=1234"),
+    ],
+)
+def test_an_own_address_goes_by_its_path_alone(url: str, quoted: str) -> None:
+    redacted = Redactor([url]).text(quoted)
+    assert MASK in redacted
+    assert not any(part in redacted for part in ("xxx", "ccc", "key of", "k3y", "1234"))
+
+
+def test_a_signing_secret_goes_without_its_prefix() -> None:
+    key = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    assert key not in Redactor([f"whsec_{key}"]).text(f"signed with {key}")
+    assert key not in Redactor().text(f"signed with whsec_{key}")
+
+
 def test_the_password_of_an_own_url_goes_by_itself() -> None:
     redactor = Redactor(["postgresql://etl:correct%20horse@db/dw"])
     assert "horse" not in redactor.text("FATAL: authentication failed with correct horse")

@@ -74,6 +74,7 @@ _SHAPES = (
     _shape("-----begin", _PEM, re.S),
     _shape("xox", r"(?<!\w)xox[a-z](?:\.xox[a-z])?-[\w-]{6,400}"),
     _shape("xapp-", r"(?<!\w)xapp-[\w-]{6,400}"),
+    _shape("whsec_", r"(?<!\w)whsec_[\w+/=-]{16,128}", 0),
     _shape("hooks.slack", r"(hooks\.slack(?:-gov)?\.com/)[\w/-]{8,200}"),
     _shape("bearer", r"(\bbearer[ :]{1,3})(?!\[redacted\])[\w.~+/=-]{6,8192}"),
     _shape("authorization", _AUTHORIZATION),
@@ -167,13 +168,18 @@ def is_secret_name(name: str) -> bool:
 
 def _spellings(secret: str) -> set[str]:
     """A secret as it may stand in a text: as it is, in a URL, in JSON, line by line."""
-    found = {secret, secret.strip(), quote(secret, safe=""), json.dumps(secret)[1:-1]}
+    bare = secret.strip().removeprefix("whsec_")  # the key itself, as signing libraries take it
+    found = {secret, secret.strip(), bare, quote(secret, safe=""), json.dumps(secret)[1:-1]}
     if "\n" in secret:
         found |= {line.strip() for line in secret.splitlines() if len(line.strip()) >= 16}
     if "://" in secret:
         try:
             url = urlsplit(secret)
-            parts = (url.path.strip("/"), url.query, url.password or "")
+            path = url.path.strip("/")
+            query = url.query
+            # Short as either may be, together they are the secret.
+            target = f"{url.path}?{query}" if query else ""
+            parts = (path, unquote(path), query, unquote(query), target, url.password or "")
         except ValueError:
             return found
         found |= {part for part in parts if len(part) >= MIN_ANYWHERE_CHARS}
