@@ -76,6 +76,44 @@ def test_a_failing_sink_is_probed_with_one_notification_at_a_time(scene: Any, al
     assert router.dispatch(until_idle=True) == 21
 
 
+def test_once_a_sink_is_well_again_what_failed_meanwhile_waits_no_longer(
+    scene: Any, alert: Any
+) -> None:
+    router = scene.router(AT_ONCE)
+    scene.chat.fail(*[unavailable()] * 9)
+    router.publish(alert(job="oldest"))
+    while len(scene.chat.attempts) < 9:
+        router.dispatch()
+        scene.clock.advance(10)
+    router.publish(alert(job="probe"))
+    scene.clock.advance(30)
+    waited_from = scene.clock.now
+    router.drain(budget_s=5)
+    told = {n.group_labels.get("job") for n in scene.chat.delivered}
+    assert told >= {"probe", "oldest"}
+    assert (scene.clock.now - waited_from).total_seconds() < 5
+
+
+def test_what_fails_while_the_rest_is_taken_keeps_its_own_growing_wait(
+    scene: Any, alert: Any
+) -> None:
+    class Poisoned(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            if notification.group_labels.get("job") == "poison":
+                self.fail(unavailable())
+            return super().deliver(notification, deadline=deadline)
+
+    scene.sinks["chat"] = Poisoned()
+    router = scene.router(AT_ONCE)
+    router.publish(alert(job="poison"))
+    for n in range(60):
+        router.dispatch()
+        scene.clock.advance(5)
+        router.publish(alert(job=f"job{n}"))
+    tries = [n for n in scene.chat.attempts if n.group_labels.get("job") == "poison"]
+    assert len(tries) <= 10, "in 300 s, with a wait that doubles: 9, and one for the recovery"
+
+
 def test_a_notification_that_always_fails_holds_up_no_other(scene: Any, alert: Any) -> None:
     class Poisoned(RecordingSink):
         def deliver(self, notification: Any, *, deadline: Any) -> Receipt:

@@ -85,6 +85,8 @@ class _Books:
     latencies_s: dict[Name, list[float]] = field(default_factory=dict)
     progress: list[tuple[Claim, Progress]] = field(default_factory=list)
     delays: list[tuple[Claim, Delay]] = field(default_factory=list)
+    # Of those that are well again.
+    failing_since: dict[Name, float] = field(default_factory=dict)
     untried: list[Claim] = field(default_factory=list)
     tried: list[Tried] = field(default_factory=list)
 
@@ -104,6 +106,9 @@ class _Books:
             not_before = self.now + pace_s if pace_s > 0 else 0.0
             digest = self.integrations[job.name].digest
             self._set(job.name, Health(digest, not_before=not_before))
+        # One that was on its way when others failed says nothing of what came of that.
+        if before and before.failing_since is not None and before.not_before <= self.now:
+            self.failing_since[job.name] = before.failing_since
         if was_troubled:
             for alertname in troubles.OF_THE_SINK:
                 labels = troubles.labels_of(alertname, job.name)
@@ -134,6 +139,9 @@ class _Books:
         conversations.progress(self.connection, self.progress)
         conversations.postpone(self.connection, self.delays)
         leases.release(self.connection, self.untried)
+        for name, since in self.failing_since.items():
+            if self.health[name].failures == 0:
+                conversations.try_at_once(self.connection, *name, failing_since=since)
         history.note_attempts(self.connection, self.tried)
         for name, taken_s in self.latencies_s.items():
             self.counts.update(latency.counts_of(name, taken_s))

@@ -89,6 +89,17 @@ def postpone(connection: Connection, delays: Iterable[tuple[Claim, Delay]]) -> N
     execute_many(connection, _POSTPONE, rows)
 
 
+def try_at_once(
+    connection: Connection, receiver: str, integration: str, *, failing_since: float
+) -> None:
+    """What has failed by this way, since then and not before, waits no longer.
+
+    For a way that is well again: what had failed even before has another reason.
+    """
+    given = {"of": receiver, "with": integration, "since": failing_since}
+    connection.execute(_TRY_AT_ONCE, given)
+
+
 def incidents_of(
     connection: Connection, group_ids: Sequence[int]
 ) -> Mapping[int, list[StoredIncident]]:
@@ -125,6 +136,11 @@ _POSTPONE = text(
     "UPDATE alert_conversations SET attempts = :attempts, failing_since = :failing_since,"
     " not_before = :not_before, receipt = :receipt, lease_until = 0"
     " WHERE id = :which AND lease_token = :token"
+)
+_TRY_AT_ONCE = text(
+    "UPDATE alert_conversations SET not_before = 0"
+    " WHERE NOT ended AND receiver = :of AND integration = :with"
+    " AND attempts > 0 AND failing_since >= :since"
 )
 _INCIDENTS = (
     select(incidents, members.c.group_id)

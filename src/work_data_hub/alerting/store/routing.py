@@ -46,8 +46,8 @@ def route_changed(
         known = groups_of[row.id]
         keys = {(group.receiver, group.group_key) for group in known}
         for group in known:
-            if group.active:
-                _touch(touched, group.id, route_of(group.route), row.updated_at)
+            # Also one that is over: whoever told its end first was not the last to hear of it.
+            _touch(touched, group.id, route_of(group.route), row.updated_at)
         for route in routes_for(labels):
             # PostgreSQL would keep another key than it is asked for.
             key = (route.receiver, route.group_key(labels).replace("\0", "\ufffd"))
@@ -186,7 +186,6 @@ _GROUPS_OF = (
         groups.c.receiver,
         groups.c.route,
         groups.c.group_key,
-        groups.c.active,
     )
     .join(members, members.c.group_id == groups.c.id)
     .join(incidents, incidents.c.id == members.c.incident_id)
