@@ -10,6 +10,7 @@ import pytest
 
 from work_data_hub.alerting.alert import Severity
 from work_data_hub.alerting.plain_text import one_line, plain
+from work_data_hub.alerting.redact import Redactor
 from work_data_hub.alerting.render import (
     MAX_EXTRA_FIELDS,
     MAX_OTHERS,
@@ -281,6 +282,24 @@ def test_what_is_no_web_address_is_no_link(url: str) -> None:
     incident = sample_incident(annotations={"run_url": url})
     told = message(sample_notification(Purpose.OPEN, incident)).first
     assert told.links == ()
+
+
+@pytest.mark.parametrize("url", ["run 17 of the cluster", "https://[bad/x", "https://h:port/x"])
+def test_a_source_that_is_no_web_address_is_shown_as_text(url: str) -> None:
+    incident = replace(sample_incident(annotations={"run_url": ""}), generator_url=url)
+    told = message(sample_notification(Purpose.OPEN, incident)).first
+    assert told.links == ()
+    assert ("Source", url) in [(field.name, field.value) for field in told.fields]
+
+
+@pytest.mark.parametrize("userinfo", ["etl:hunter2", "ghp0123token", "etl:p@ss"])
+def test_a_link_opens_without_the_user_and_password_in_it(userinfo: str) -> None:
+    url = Redactor().link(f"https://{userinfo}@dagster.example/runs/1?x=1")
+    assert url == "https://dagster.example/runs/1?x=1"
+    kept = Redactor().text(f"https://{userinfo}@wiki.example/x")  # as the store keeps annotations
+    incident = sample_incident(annotations={"run_url": "", "runbook_url": kept})
+    told = message(sample_notification(Purpose.OPEN, replace(incident, generator_url=url))).first
+    assert [link.url for link in told.links] == [url, "https://wiki.example/x"]
 
 
 def test_text_is_data_and_not_a_template() -> None:

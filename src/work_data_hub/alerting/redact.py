@@ -132,6 +132,10 @@ class Redactor:
             text = shape.mask(text)
         return text
 
+    def link(self, url: str) -> str:
+        """The address with every secret out. User and password are gone, not masked: it opens."""
+        return without_userinfo(self.text(url))
+
     def mapping(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Each value redacted; one whose name says it is a secret is gone as a whole."""
         # Hardly any text holds anything: one look over all of them is what most alerts pay for.
@@ -152,6 +156,11 @@ class Redactor:
             if value in text:
                 return False
         return not _shapes_in(text.lower())
+
+
+def without_userinfo(redacted: str) -> str:
+    """An address out of which user and password were taken, as one that opens."""
+    return redacted.replace(f"://{MASK}@", "://", 1)
 
 
 def _shapes_in(lower: str) -> list[_Shape]:

@@ -11,12 +11,14 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from .alert import ALERTNAME, SEVERITY, Severity
 from .matchers import LABEL_NAME
 from .message import Field, IncidentLine, IncidentText, Link, Message, Section
 from .plain_text import one_line, plain
+from .redact import MASK, without_userinfo
 from .silences import matchers_for
 from .sink import Incident, NoticeCause, Notification, Purpose, Status
 from .wording import EN, LANGUAGES, Words
@@ -128,9 +130,9 @@ def spoken(notes: Mapping[str, str], name: str, words: Words) -> str:
 
 
 def web_address(text: str) -> str:
-    """The text where it can be a link; else nothing."""
-    address = text.strip()
-    return address if _WEB_ADDRESS.match(address) else ""
+    """A link that opens, without user and password; empty for what is none."""
+    address = without_userinfo(text.strip())
+    return address if _opens(address) else ""
 
 
 def is_notice(incident: Incident) -> bool:
@@ -240,6 +242,9 @@ def _fields(incident: Incident, words: Words) -> Iterator[Field]:
         parts = (seen.by, f"{local_time(seen.at)} ({words.zone})", seen.comment)
         shown = words.separator.join(filter(None, parts))
         yield Field(words.acknowledged, one_line(shown, MAX_VALUE_CHARS))
+    source = (incident.generator_url or "").strip()
+    if source and not web_address(source):
+        yield Field(words.source, one_line(source, MAX_VALUE_CHARS))
     yield from _unknown(incident.labels, skip={ALERTNAME, SEVERITY, *_FIELDS})
     yield from _unknown(incident.annotations, skip={*_PLACED, *incident.labels})
 
@@ -261,3 +266,13 @@ def _links(incident: Incident, words: Words) -> Iterator[Link]:
     for text, url in wanted.items():
         if url:
             yield Link(text, url)
+
+
+def _opens(url: str) -> bool:
+    """A whole web address. Slack refuses a message with a button that leads nowhere."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_whole and MASK not in parts.netloc and bool(_WEB_ADDRESS.match(url))

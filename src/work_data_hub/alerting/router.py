@@ -118,7 +118,7 @@ class AlertRouter:
                 firing.Ready(
                     alert,
                     self._redactor.mapping(alert.annotations),
-                    alert.generator_url and self._redactor.text(alert.generator_url),
+                    alert.generator_url and self._redactor.link(alert.generator_url),
                 )
                 for alert in batch
             ]

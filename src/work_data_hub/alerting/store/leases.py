@@ -58,7 +58,7 @@ def claim(
 
     but: conversations that are in the caller's hands, whatever a clock that stepped says.
     """
-    given = {"of": receiver, "with": integration, "now": now, "limit": limit, "but": list(but)}
+    given = {"of": receiver, "with": integration, "now": now, "limit": limit, **_but(but)}
     rows = connection.execute(_DUE, given).all()
     if rows:
         connection.execute(_LEASE, {"ids": [row.id for row in rows]})
@@ -74,7 +74,7 @@ def is_due(
     but: Collection[int] = (),
 ) -> bool:
     """`claim` would find something. For a look that is cheap, and holds up no writer."""
-    given = {"of": receiver, "with": integration, "now": now, "but": list(but)}
+    given = {"of": receiver, "with": integration, "now": now, **_but(but)}
     return connection.execute(_ANY_DUE, given).first() is not None
 
 
@@ -100,6 +100,11 @@ def still_held(connection: Connection, claims: Collection[Claim]) -> set[int]:
     tokens = {held.conversation_id: held.token for held in claims}
     found = connection.execute(_TOKENS, {"ids": list(tokens)})
     return {id_ for id_, token in found if tokens[id_] == token}
+
+
+def _but(conversations: Collection[int]) -> dict[str, list[int]]:
+    """None has the id 0; of an empty list SQLAlchemy would make a subquery."""
+    return {"but": list(conversations) or [0]}
 
 
 def _rows(claims: Iterable[Claim]) -> list[dict[str, int]]:
