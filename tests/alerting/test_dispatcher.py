@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from conftest import ONE_RECEIVER
 from work_data_hub.alerting.dispatcher import CLAIMED_AT_ONCE
 from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.sink import NoticeCause, Receipt, Status
@@ -66,6 +68,41 @@ def test_an_update_is_not_for_a_sink_that_cannot_edit(scene: Any, alert: Any) ->
     scene.clock.advance(INTERVAL_S)
     router.dispatch()
     assert scene.told() == ["open", "resolve"]
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("send_resolved", [True, False])
+def test_a_machine_hears_of_each_end_once_and_no_more_of_what_is_over(
+    scene: Any, alert: Any, send_resolved: bool
+) -> None:
+    scene.chat.can_edit = False
+    scene.kinds["memory"] = replace(scene.kinds["memory"], hears_each_end=True)
+    router = scene.router(f"{ONE_RECEIVER}        send_resolved: {str(send_resolved).lower()}\n")
+    router.publish_all([alert(step="a"), alert(step="b"), alert(step="c")])
+    scene.clock.advance(WAIT_S)
+    router.dispatch()
+    for step in "abc":
+        router.resolve({"step": step})
+        for _ in range(3):
+            scene.clock.advance(INTERVAL_S)
+            router.dispatch(until_idle=True)
+    said = [
+        " ".join(f"{i.labels['step']} {i.status.value}" for i in told.incidents)
+        for told in scene.chat.delivered
+    ]
+    ends = ["b firing c firing a resolved", "c firing b resolved", "c resolved"]
+    assert said == ["a firing b firing c firing", *(ends if send_resolved else [])]
+
+
+def test_people_hear_of_the_end_of_the_group_alone(scene: Any, alert: Any) -> None:
+    scene.chat.can_edit = False
+    router = scene.router()
+    router.publish_all([alert(step="a"), alert(step="b")])
+    scene.clock.advance(WAIT_S)
+    router.dispatch()
+    router.resolve({"step": "a"})
+    scene.clock.advance(INTERVAL_S)
+    assert router.dispatch(until_idle=True) == 0
 
 
 @pytest.mark.both_databases

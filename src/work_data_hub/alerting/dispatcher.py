@@ -229,12 +229,14 @@ class Dispatcher:
         is_held_back: Callable[[Incident, Route], bool],
     ) -> Plan:
         name = (held.receiver, held.integration)
+        integration = self._integrations[name]
         return plan(
             held,
             incidents,
             route=self._route_of(held.route_id),
-            integration=self._integrations[name],
+            integration=integration,
             can_edit=self._sinks[name].can_edit,
+            hears_each_end=self._config.kinds[integration.kind].hears_each_end,
             language=self._config.receivers[held.receiver].language,
             is_held_back=is_held_back,
             now=self._now(),

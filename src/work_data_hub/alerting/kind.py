@@ -80,6 +80,8 @@ class Kind:
 
     globals: for a key of an entry, the key under `global:` that stands in where it is not given.
     one_of: keys of which an entry has exactly one. A global one stands in where it has none.
+    hears_each_end: a machine reads it, and with send_resolved on it is told when an incident is
+    over while others of its group fire. People are not: the end of the group is theirs.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Kind:
     build: Build
     globals: Mapping[str, str] = field(default_factory=dict)
     one_of: frozenset[str] = frozenset()
+    hears_each_end: bool = False
 
     def required(self) -> set[str]:
         """Keys that an entry must have."""

@@ -110,6 +110,7 @@ def plan(
     route: Route,
     integration: Integration,
     can_edit: bool,
+    hears_each_end: bool,
     language: str,
     is_held_back: Callable[[Incident, Route], bool],
     now: float,
@@ -143,6 +144,7 @@ def plan(
             reminder_due=_is_reminder_due(claim, route, now) and _needs_reminding(shown, quiet),
             can_edit=can_edit,
             send_resolved=integration.send_resolved,
+            hears_each_end=hears_each_end,
         )
     notification = None
     if decision.purpose is not None:

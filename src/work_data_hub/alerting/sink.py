@@ -29,7 +29,7 @@ class Purpose(StrEnum):
 
 
 class NoticeCause(StrEnum):
-    """What is behind a NOTICE."""
+    """What is behind a NOTICE; none of it where that is an end (`Kind.hears_each_end`)."""
 
     NEW_INCIDENT = "new_incident"
     RAISED_SEVERITY = "raised_severity"

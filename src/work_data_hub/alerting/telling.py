@@ -60,11 +60,13 @@ def decide(
     reminder_due: bool,
     can_edit: bool,
     send_resolved: bool,
+    hears_each_end: bool = False,
 ) -> Decision:
     """What an integration must be told of a group now.
 
     told, opened: what it was told in this episode, and whether any message of it was taken.
     quiet: fingerprints of those that are shown as they are, and of which nothing is news.
+    hears_each_end: it is told of each end, once, also while others of the group fire.
     An incident that came and went untold is told all the same, even with send_resolved off.
     """
     causes = _causes(told, (s for s in incidents if s.incident.fingerprint not in quiet))
@@ -77,6 +79,10 @@ def decide(
         causes = (*causes, NoticeCause.REMINDER)
     if causes:
         return Decision(Purpose.NOTICE, causes) if opened else Decision(Purpose.OPEN)
+    hears_ends = opened and hears_each_end and send_resolved
+    loud = (s for s in incidents if s.incident.fingerprint not in quiet)
+    if hears_ends and any(_is_end(told, stored) for stored in loud):
+        return Decision(Purpose.NOTICE)
     changed = any(_is_changed(told, stored) for stored in incidents)
     return Decision(Purpose.UPDATE if changed and can_edit and opened else None)
 
@@ -96,6 +102,12 @@ def _cause(told: Told, stored: StoredIncident) -> NoticeCause | None:
     if fires and stored.incident.severity.rank < said.rank:
         return NoticeCause.RAISED_SEVERITY
     return None
+
+
+def _is_end(told: Told, stored: StoredIncident) -> bool:
+    """It is over, and the last word was that it fires."""
+    said = told[stored.incident.fingerprint]
+    return said.status is Status.FIRING and stored.incident.status is Status.RESOLVED
 
 
 def _is_changed(told: Told, stored: StoredIncident) -> bool:

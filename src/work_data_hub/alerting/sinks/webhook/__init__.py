@@ -66,4 +66,10 @@ def build(config: WebhookConfig, *, redact: Redactor, http: HttpSession | None) 
     return WebhookSink(config, redact=redact, http=config.http_config.session(http))
 
 
-WEBHOOK = Kind("webhook", WebhookConfig, build, globals={"http_config": "http_config"})
+WEBHOOK = Kind(
+    "webhook",
+    WebhookConfig,
+    build,
+    globals={"http_config": "http_config"},
+    hears_each_end=True,
+)
