@@ -6,23 +6,20 @@ bare urllib3 send; Alertmanager takes them over HTTP, keeps them in memory, and 
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Figure
 from benchmarks.receiver import count_of, receiver
+from benchmarks.running_alertmanager import alertmanager, is_installed
 
 ALERTS = 2_000
 ROUNDS = 3
 SLOW_ALERTS = 100
 SLOW_S = 0.05
-ALERTMANAGER = "prometheus-alertmanager"
 CONFIG = """
 route: {{receiver: team, group_by: ['...'], group_wait: 0s, group_interval: 1m}}
 receivers: [{{name: team, webhook_configs: [{{url: "{url}"}}]}}]
@@ -67,7 +64,7 @@ def figures() -> list[Figure]:
 
 def _senders() -> dict[str, Callable[[str, int], float]]:
     senders = {"ours": _ours, "Apprise": _apprise, "requests": _requests, "urllib3": _urllib3}
-    if shutil.which(ALERTMANAGER):
+    if is_installed():
         senders["Alertmanager"] = _alertmanager
     return senders
 
@@ -132,50 +129,15 @@ def _urllib3(url: str, alerts: int) -> float:
 def _alertmanager(url: str, alerts: int) -> float:
     import urllib3
 
-    with _running_alertmanager(url) as address, urllib3.PoolManager() as pool:
+    with alertmanager(CONFIG.format(url=url)) as peer, urllib3.PoolManager() as pool:
         before = count_of(url)
         begun = time.perf_counter()
         for i in range(alerts):
             given = [{"labels": _labels(i), "annotations": {"summary": _SUMMARY}}]
-            assert pool.request("POST", f"{address}/api/v2/alerts", json=given).status == 200
+            assert pool.request("POST", f"{peer.address}/api/v2/alerts", json=given).status == 200
         while count_of(url) - before < alerts and time.perf_counter() - begun < 60:
             time.sleep(0.01)
         return time.perf_counter() - begun
-
-
-@contextmanager
-def _running_alertmanager(url: str) -> Iterator[str]:
-    import urllib3
-
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "alertmanager.yml")
-        config.write_text(CONFIG.format(url=url), encoding="utf-8")
-        port = _free_port()
-        command = [
-            ALERTMANAGER,
-            f"--config.file={config}",
-            f"--storage.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--cluster.listen-address=",
-        ]
-        with subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            address = f"http://127.0.0.1:{port}"
-            try:
-                patient = urllib3.Retry(total=50, backoff_factor=0.02)
-                urllib3.request("GET", f"{address}/-/ready", retries=patient)
-                yield address
-            finally:
-                process.terminate()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 _SUMMARY = "load: KeyError: 'plan'"
