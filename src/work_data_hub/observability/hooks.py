@@ -16,7 +16,6 @@ from ..alerting.errors import AlertingError
 from . import events
 from .dagster_api import ownership, run_log, step_logs
 from .local_router import local_router
-from .log_excerpt import log_excerpt
 from .run import Ownership
 
 Tell = Callable[[HookContext, Sequence[DagsterEvent]], bool]
@@ -32,6 +31,8 @@ def _tell_failure(context: HookContext, step_events: Sequence[DagsterEvent]) -> 
         return False
     router = local_router()
     owned = Ownership(run.owner, run.team).or_else(ownership.of_hook(context))
+    from .log_excerpt import log_excerpt
+
     excerpt = log_excerpt(router.redact(step_logs.own_stderr_end()), context.step_key)
     now = datetime.now(UTC)
     router.publish(events.step_failed(run, failure, at=now, ownership=owned, log_excerpt=excerpt))

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..alerting.metric_families import Histogram, counter, cumulative, gauge, histogram
 from ..alerting.store.store import Store
-from ..alerting.store.totals import Latest, Tally, Total
-from ..alerting.timing import utc_now
+from ..alerting.store.totals import Tally
 from ..io.loader.ledger import FileState
 from ..io.loader.totals import BOUNDS_S, DomainTotals
 from ..observability.sources import Source, SourceCollector, SourceReader
+from .probe_counts import FINDINGS, LAST_PROBE, PROBES
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -31,7 +30,6 @@ FOLDER_EVERY_S = 30.0
 ROW_OUTCOMES = ("loaded", "superseded", "quarantined", "replayed")
 FILE_OUTCOMES = ("loaded", "failed")
 PROBE_OUTCOMES = ("passed", "found", "no_file")
-_PROBES, _FINDINGS, _LAST_PROBE = "dq_probes", "dq_findings", "dq_last_probe"
 _OF_DOMAIN = ("domain",)
 
 
@@ -79,21 +77,6 @@ def pipeline_sources(settings: Settings) -> list[Source[Any]]:
 def pipeline_collector(settings: Settings) -> SourceCollector:
     """A collector of the pipeline alone, for a registry without Dagster's."""
     return SourceCollector(SourceReader(source) for source in pipeline_sources(settings))
-
-
-def count_probe(
-    store: Store,
-    domain: str,
-    *,
-    outcome: str,
-    findings: Sequence[str] = (),
-    now: datetime | None = None,
-) -> None:
-    """Count a probe in the alert store. findings: alertnames. Raises StoreUnavailable."""
-    at = (now or utc_now()).timestamp()
-    counted = {Total(_PROBES, (domain,), outcome): 1.0}
-    counted |= {Total(_FINDINGS, (domain,), name): 1.0 for name in findings}
-    store.add_up(Tally(counted, {Total(_LAST_PROBE, (domain,)): Latest(0.0, at)}), most={})
 
 
 def _domains(settings: Settings) -> tuple[str, ...]:
@@ -208,19 +191,19 @@ def _probes(read: tuple[Tally, Sequence[str]]) -> Iterator[Metric]:
     probes: dict[tuple[str, ...], float] = {
         (domain, outcome): 0.0 for domain in domains for outcome in PROBE_OUTCOMES
     }
-    probes |= {(*of.of, of.label): n for of, n in found.totals.items() if of.name == _PROBES}
+    probes |= {(*of.of, of.label): n for of, n in found.totals.items() if of.name == PROBES}
     yield counter(
         "wdh_dq_probes", "Data-quality probes, by outcome.", probes, ("domain", "outcome")
     )
     yield counter(
         "wdh_dq_findings",
         "What data-quality probes found, by the alert it opens.",
-        {(*of.of, of.label): n for of, n in found.totals.items() if of.name == _FINDINGS},
+        {(*of.of, of.label): n for of, n in found.totals.items() if of.name == FINDINGS},
         ("domain", "alertname"),
     )
     yield gauge(
         "wdh_dq_last_probe_timestamp_seconds",
         "When the newest file was last probed.",
-        {of.of: last.at for of, last in found.latest.items() if of.name == _LAST_PROBE},
+        {of.of: last.at for of, last in found.latest.items() if of.name == LAST_PROBE},
         _OF_DOMAIN,
     )

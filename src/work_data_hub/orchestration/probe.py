@@ -13,7 +13,7 @@ from ..io.loader.warehouse_loader import build_insert_sql
 from ..observability.local_router import local_router
 from .data_alerts import DataAlert, Finding, FoundBy, alert_of, over_with, publish
 from .load_findings import findings_in
-from .metrics import count_probe
+from .probe_counts import count_probe
 
 SECONDS_A_DAY = 86_400
 

@@ -26,8 +26,8 @@ from .data_alerts import DataAlert, landing_folder_found, landing_folder_missing
 from .file_requests import batches, crashed, modified_s, watermark
 from .jobs import build_run_config, trustee_performance_multi_file_job
 from .load_findings import killed_its_run, withdraw
-from .metrics import count_probe
 from .probe import probe_newest
+from .probe_counts import count_probe
 from .requested_runs import RequestedRuns
 
 NEW_FILES_SENSOR = "trustee_new_files_sensor"

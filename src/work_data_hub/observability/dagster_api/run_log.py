@@ -23,9 +23,6 @@ from dagster import (
 )
 from dagster._core.definitions.events import HookExecutionResult
 from dagster._core.errors import DagsterInvalidPropertyError
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from sqlalchemy import bindparam, func, select
 
 from ..run import Change, Ending, Raised, Run, StatusChange, StepFailure
 from .origin import location_of
@@ -48,22 +45,6 @@ _EVENT_TYPES = {
     Change.FAILED: DagsterEventType.RUN_FAILURE,
     Change.SUCCEEDED: DagsterEventType.RUN_SUCCESS,
 }
-_LOG = SqlEventLogStorageTable.c
-_NEWEST_OF_EACH = select(
-    *(
-        select(func.max(_LOG.id))
-        .where(_LOG.dagster_event_type == event_type.value)
-        .scalar_subquery()
-        .label(change.value)
-        for change, event_type in _EVENT_TYPES.items()
-    )
-)
-
-
-_IDS_AFTER = select(_LOG.id, _LOG.timestamp).where(
-    _LOG.dagster_event_type.in_([event_type.value for event_type in _EVENT_TYPES.values()]),
-    _LOG.id > bindparam("after"),
-)
 # Of a storage that is no SQL.
 _PAGE = 1_000
 # Asked several times a second; an instance's never changes.
@@ -93,10 +74,10 @@ def newest_event_id(instance: DagsterInstance) -> int:
     One query, and no event is read: it is asked several times a second. Both ids are at the end of
     Dagster's index `idx_event_type`, however long the log.
     """
-    storage = instance.event_log_storage
-    if isinstance(storage, SqlEventLogStorage):
-        with storage.index_connection() as connection:
-            return max(id_ or 0 for id_ in connection.execute(_NEWEST_OF_EACH).one())
+    from . import event_ids
+
+    if event_ids.is_sql(instance):
+        return event_ids.newest(instance, _EVENT_TYPES.values())
     newest = [
         record.storage_id
         for event_type in _EVENT_TYPES.values()
@@ -166,11 +147,10 @@ def change_ids_after(instance: DagsterInstance, event_id: int) -> Mapping[int, d
 
     The events themselves are not read where the storage is SQL, as Dagster's own all are.
     """
-    storage = instance.event_log_storage
-    if isinstance(storage, SqlEventLogStorage):
-        with storage.index_connection() as connection:
-            found = connection.execute(_IDS_AFTER, {"after": event_id}).all()
-        return {id_: at.replace(tzinfo=UTC) for id_, at in found}
+    from . import event_ids
+
+    if event_ids.is_sql(instance):
+        return event_ids.after(instance, event_id, _EVENT_TYPES.values())
     changes, more = changes_after(instance, event_id, limit=_PAGE)
     listed = {change.event_id: change.at for change in changes}
     while more:
