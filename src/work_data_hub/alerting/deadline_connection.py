@@ -8,9 +8,8 @@ import io
 import select
 import socket
 import ssl
-from typing import Any
 
-from .dialing import dial, left_s
+from .dialing import DeadlineReader, dial, left_s
 from .sink import Deadline
 
 # Encrypted, each piece waits by itself for the other side to read.
@@ -41,7 +40,7 @@ class DeadlineConnection:
             sock.settimeout(left_s(deadline))
             self.sent = True
             sock.sendall(request[start : start + _PIECE_BYTES])
-        return io.BufferedReader(_Reader(sock, deadline))
+        return io.BufferedReader(DeadlineReader(sock, deadline))
 
     @property
     def is_stale(self) -> bool:
@@ -68,18 +67,3 @@ class DeadlineConnection:
         except BaseException:
             sock.close()
             raise
-
-
-class _Reader(io.RawIOBase):
-    """A socket's bytes, each read waiting no longer than the exchange may still last."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(left_s(self._deadline))
-        return self._sock.recv_into(buffer)

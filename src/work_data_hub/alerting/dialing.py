@@ -1,7 +1,8 @@
-"""A TCP connection within a deadline: the name, then one address after the other."""
+"""A TCP connection within a deadline: the name, one address after the other, what comes back."""
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 from typing import Any
@@ -38,6 +39,32 @@ def left_s(deadline: Deadline) -> float:
     if left <= 0:
         raise TimeoutError("the deadline has passed")
     return left
+
+
+class DeadlineReader(io.RawIOBase):
+    """A socket's bytes, each read waiting no longer than the deadline allows.
+
+    max_bytes: of all that is read; more is an OSError. None for no bound.
+    """
+
+    def __init__(
+        self, sock: socket.socket, deadline: Deadline, *, max_bytes: int | None = None
+    ) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._max_bytes = max_bytes
+        self._read_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(left_s(self._deadline))
+        count = self._sock.recv_into(buffer)
+        self._read_bytes += count
+        if self._max_bytes is not None and self._read_bytes > self._max_bytes:
+            raise OSError("the server does not stop talking")
+        return count
 
 
 def _addresses(host: str, port: int, deadline: Deadline) -> list[Any]:

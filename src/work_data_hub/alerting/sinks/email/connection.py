@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import smtplib
-import socket
 import ssl
 from typing import Any
 
-from ...dialing import dial, left_s
+from ...dialing import DeadlineReader, dial, left_s
 from ...sink import Deadline
 
 _SENT_AT_ONCE = 65_536
@@ -55,7 +54,9 @@ class Connection(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
-            self.file = io.BufferedReader(_Reader(self.sock, self._deadline))
+            self.file = io.BufferedReader(
+                DeadlineReader(self.sock, self._deadline, max_bytes=_MAX_SAID_BYTES)
+            )
         return super().getreply()
 
     def content(self, mail: bytes) -> tuple[int, bytes]:
@@ -72,23 +73,3 @@ class Connection(smtplib.SMTP):
             self.putcmd("QUIT")
         except OSError:
             self.close()
-
-
-class _Reader(io.RawIOBase):
-    """A socket's bytes, each read waiting no longer than the deadline allows."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-        self._said_bytes = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(left_s(self._deadline))
-        count = self._sock.recv_into(buffer)
-        self._said_bytes += count
-        if self._said_bytes > _MAX_SAID_BYTES:
-            raise OSError("the server does not stop talking")
-        return count
