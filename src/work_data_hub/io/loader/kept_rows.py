@@ -1,7 +1,7 @@
 """Refused rows on their way into the quarantine, in the transaction that loads the others.
 
-As a frame they have KEPT_COLUMNS: where the row stands, what was wrong with which cell, and all
-its cells as JSON (heading -> text).
+As a frame they have row_number, column_name, value, reason and cells: where the row stands, what
+was wrong with which cell, and all its cells as JSON (heading -> text).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .ledger import LedgerEntry
     from .placement import Refusal
 
-KEPT_COLUMNS = ("row_number", "column_name", "value", "reason", "cells")
 # Beside RefusalReason and those of placement: a good row of a file with too many refused ones.
 FILE_FAILED = "file_failed"
 

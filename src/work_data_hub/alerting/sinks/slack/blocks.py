@@ -24,9 +24,6 @@ MAX_HEADER_CHARS = 150
 # Slack refuses a section above this. https://docs.slack.dev/reference/block-kit/blocks/section-block
 MAX_SECTION_CHARS = 3_000
 MAX_FIELDS = 10
-MAX_FIELD_CHARS = 2_000
-# https://docs.slack.dev/reference/block-kit/block-elements/button-element
-MAX_BUTTON_URL_CHARS = 3_000
 # All texts of a message together; beyond it Slack answers msg_blocks_too_long. It publishes no
 # number: its staff name 12,000 "with a buffer for block containers", and 9,597 characters in 50
 # blocks were taken, 11,341 in 45 refused. We count the characters and a hundred for each block.
