@@ -72,8 +72,10 @@ def test_importing_it_reads_no_file_and_loads_nothing_heavy(tmp_path: Path) -> N
     (tmp_path / "alerts.yml").write_text("this: [is not, a configuration")
     heavy = "{'polars', 'fastexcel', 'pandas', 'psycopg', 'jinja2.sandbox', 'structlog'}"
     loaded = python(
-        "import sys, work_data_hub.orchestration.repository\n"
-        f"print(sorted({heavy} & set(sys.modules)))\n"
+        "import sys, dagster\n"
+        "before = {'sqlalchemy'} & set(sys.modules)\n"
+        "import work_data_hub.orchestration.repository\n"
+        f"print(sorted(({heavy} | {{'sqlalchemy'}} - before) & set(sys.modules)))\n"
         "print([m for m in sys.modules if m.startswith('work_data_hub.alerting.sinks.')])",
         cwd=tmp_path,
     )
