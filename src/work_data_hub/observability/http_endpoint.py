@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,15 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from ..alerting.logs import logger
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 # A client that sends nothing must not keep its thread.
 _CLIENT_TIMEOUT_S = 10.0
+
+log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news; what is ours to mend is answered with a 500."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that hung up is no news; anything else is ours to mend."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, (ConnectionError, TimeoutError)):
+            log.error("http.failed", error=type(error).__name__)
 
 
 class _Server6(_Server):
