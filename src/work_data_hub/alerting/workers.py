@@ -16,6 +16,11 @@ from .sink import AlertSink, Deadline, Notification, Receipt
 
 # A sink that takes 50 ms is told 300 times a second; connections are kept for as many.
 THREADS_PER_INTEGRATION = 16
+# So many are enough for a quick one. More would only take the interpreter from each other, and from
+# the dispatcher.
+THREADS_OF_A_QUICK_ONE = 2
+# One that gives nothing back for so long is not quick.
+QUICK_S = 0.005
 DELIVERY_DEADLINE_S = 10.0
 # A sink that has not come back by then does not keep its deadline, and is not waited for.
 OVERRUN_S = 2.0
@@ -56,12 +61,21 @@ class Result:
 
 @dataclass
 class _Lane:
-    """The threads of one integration and what they have to do."""
+    """The threads of one integration and what they have to do.
+
+    busy: jobs that have not come back. moved: when one did, or the first of them was handed out, by
+    `time.monotonic`.
+    """
 
     jobs: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
     threads: int = 0
     busy: int = 0
     stuck: int = 0
+    moved: float = 0.0
+
+    @property
+    def lacks_a_thread(self) -> bool:
+        return self.threads < THREADS_PER_INTEGRATION and self.threads - self.stuck < self.busy
 
 
 class _Inbox:
@@ -98,14 +112,12 @@ class Workers:
 
     def submit(self, job: Job) -> None:
         lane = self._lanes.setdefault(job.name, _Lane())
+        if lane.busy == 0:
+            lane.moved = time.monotonic()
         lane.busy += 1
         lane.jobs.put(job)
-        if lane.threads < THREADS_PER_INTEGRATION and lane.threads - lane.stuck < lane.busy:
-            lane.threads += 1
-            thread = threading.Thread(
-                target=self._work, args=(lane.jobs,), name=f"deliver {job.name[1]}", daemon=True
-            )
-            thread.start()
+        if lane.lacks_a_thread and lane.threads - lane.stuck < THREADS_OF_A_QUICK_ONE:
+            self._hire(job.name, lane)
 
     def outstanding(self, name: Name) -> int:
         """Jobs of this integration that have not come back."""
@@ -119,12 +131,17 @@ class Workers:
 
     def wait_for_any(self, *, timeout_s: float) -> bool:
         """Whether a result has come back, now or before the time is over."""
-        return self._inbox.wait_for(1, timeout_s=timeout_s)
+        if self._inbox.wait_for(1, timeout_s=min(QUICK_S, timeout_s)):
+            return True
+        self._hire_for_slow_ones()
+        return self._inbox.wait_for(1, timeout_s=max(0.0, timeout_s - QUICK_S))
 
     def results(self, *, gather: int, gather_s: float) -> list[Result]:
         """What has come back, waiting a moment for so many."""
         self._inbox.wait_for(gather, timeout_s=gather_s)
-        return [result for result in self._inbox.take() if self._is_awaited(result.job)]
+        awaited = [result for result in self._inbox.take() if self._is_awaited(result.job)]
+        self._hire_for_slow_ones()
+        return awaited
 
     def abandon(self, job: Job) -> Result:
         """Waits no longer for a job whose sink does not come back.
@@ -154,11 +171,26 @@ class Workers:
         lane = self._lanes.get(job.name)
         if lane is None:
             return False
+        lane.moved = time.monotonic()
         if job.abandoned:
             lane.stuck -= 1
             return False
         lane.busy -= 1
         return True
+
+    def _hire_for_slow_ones(self) -> None:
+        """As many threads as a sink has jobs, where it has given nothing back for a while."""
+        long_ago = time.monotonic() - QUICK_S
+        for name, lane in self._lanes.items():
+            while lane.lacks_a_thread and lane.moved < long_ago:
+                self._hire(name, lane)
+
+    def _hire(self, name: Name, lane: _Lane) -> None:
+        lane.threads += 1
+        work = threading.Thread(
+            target=self._work, args=(lane.jobs,), name=f"deliver {name[1]}", daemon=True
+        )
+        work.start()
 
     def _work(self, jobs: SimpleQueue[Job | None]) -> None:
         while (job := jobs.get()) is not None:

@@ -106,7 +106,7 @@ def incidents_of(
     """By group: all incidents of the episode, in the order they came."""
     found: dict[int, list[StoredIncident]] = {id_: [] for id_ in group_ids}
     if found:
-        for row in connection.execute(_INCIDENTS, {"ids": list(found)}):
+        for row in connection.execute(_INCIDENTS, {"ids": list(found)}).all():
             found[row.group_id].append(stored_incident(row))
     return found
 

@@ -6,6 +6,7 @@ own work costs more than SQLAlchemy's, which knows when a connection is lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,11 +23,16 @@ def execute(connection: Connection, statement: TextClause, values: Mapping[str, 
 def execute_many(
     connection: Connection, statement: TextClause, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """For each row in turn; on PostgreSQL in one exchange with the server for all."""
+    """An INSERT or UPDATE for each of these rows, of which no two concern the same one.
+
+    On PostgreSQL in one exchange with the server for all. On SQLite in one statement: sqlite3 lets
+    go of the interpreter at each, and waits for it behind the threads that talk to sinks.
+    """
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        driver_of(connection).executemany(statement.text, rows)
+        values = [value for row in rows for value in row.values()]
+        driver_of(connection).execute(_for_all(statement.text, rows), values)
     else:
         connection.execute(statement, rows)
 
@@ -47,6 +53,21 @@ def first_of_each(
 
     compiled = statement.compile(dialect=connection.dialect)
     return first_of_each(connection, str(compiled), rows)
+
+
+def _for_all(sql: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The statement over a table of the values that it names."""
+    names = tuple(rows[0])
+    given = ",".join(["(" + ",".join("?" * len(names)) + ")"] * len(rows))
+    sql = _NAMED.sub(r"given._\1", sql)
+    values = f"WITH given({','.join('_' + name for name in names)}) AS (VALUES {given}) "
+    if sql.startswith("UPDATE"):
+        return values + sql.replace(" WHERE ", " FROM given WHERE ", 1)
+    head, named = sql.removesuffix(")").split(" VALUES (")
+    return f"{values}{head} SELECT {named} FROM given"  # noqa: S608 - texts of this package
+
+
+_NAMED = re.compile(r":(\w+)")
 
 
 def driver_of(connection: Connection) -> Any:
