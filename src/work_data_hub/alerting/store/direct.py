@@ -28,13 +28,14 @@ def execute_many(
     On PostgreSQL in one exchange with the server for all. On SQLite in one statement: sqlite3 lets
     go of the interpreter at each, and waits for it behind the threads that talk to sinks.
     """
-    if not rows:
+    if connection.dialect.name != "sqlite":
+        if rows:
+            connection.execute(statement, rows)
         return
-    if connection.dialect.name == "sqlite":
-        values = [value for row in rows for value in row.values()]
-        driver_of(connection).execute(_for_all(statement.text, rows), values)
-    else:
-        connection.execute(statement, rows)
+    for begin in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[begin : begin + _ROWS_AT_ONCE]
+        values = [value for row in some for value in row.values()]
+        driver_of(connection).execute(_for_all(statement.text, some), values)
 
 
 def first_of_each(
@@ -67,6 +68,8 @@ def _for_all(sql: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{values}{head} SELECT {named} FROM given"  # noqa: S608 - texts of this package
 
 
+# SQLite takes 32,766 values a statement. https://sqlite.org/limits.html#max_variable_number
+_ROWS_AT_ONCE = 500
 _NAMED = re.compile(r":(\w+)")
 
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    exists,
+    false,
+    literal,
+    select,
+    update,
+)
 
 from ..sink import Status
-from .direct import execute_many
 from .notes import put
 from .tables import (
     IS_ACTIVE,
@@ -21,7 +30,6 @@ from .tables import (
     members,
     notes,
 )
-from .upsert import as_text, insert
 
 _CONFIG_DIGEST = "config_digest"
 
@@ -57,9 +65,7 @@ def has_changed(connection: Connection) -> bool:
 def converse(connection: Connection, integrations: Iterable[tuple[str, str]]) -> None:
     """Begins the conversations that active groups lack with these (receiver, integration)."""
     for receiver, integration in integrations:
-        lacking = connection.execute(_LACKING, {"of": receiver, "with": integration}).all()
-        new = [_new_conversation(group, integration) for group in lacking]
-        execute_many(connection, _NEW_CONVERSATION, new)
+        connection.execute(_CONVERSE, {"of": receiver, "with": integration})
 
 
 def close(connection: Connection, group_ids: Sequence[int]) -> None:
@@ -82,41 +88,37 @@ def _end_conversations_but_with(
             connection.execute(_END, given)
 
 
-def _new_conversation(group: Row[Any], integration: str) -> dict[str, Any]:
-    return {
-        "group_id": group.id,
-        "receiver": group.receiver,
-        "integration": integration,
-        "group_key": group.group_key,
-        "ended": False,
-        "due_at": group.first_due_at,
-        "not_before": 0.0,
-        "flushed_at": None,
-        "noticed_at": None,
-        "dirty": 0,
-        "sequence": 0,
-        "opened": False,
-        "told": "{}",
-        "receipt": "{}",
-        "attempts": 0,
-        "failing_since": None,
-        "lease_token": 0,
-        "lease_until": 0.0,
-    }
-
-
 _ANY_CHANGED = select(incidents.c.id).where(IS_CHANGED).limit(1)
-_NEW_CONVERSATION = as_text(insert(conversations))
-_LACKING = select(groups.c.id, groups.c.receiver, groups.c.group_key, groups.c.first_due_at).where(
-    IS_ACTIVE,
-    groups.c.receiver == bindparam("of"),
-    ~select(conversations.c.id)
-    .where(
-        conversations.c.group_id == groups.c.id,
-        conversations.c.receiver == groups.c.receiver,
-        conversations.c.integration == bindparam("with"),
-    )
-    .exists(),
+_new_conversation: dict[str, ColumnElement[Any]] = {
+    "group_id": groups.c.id,
+    "receiver": groups.c.receiver,
+    "integration": bindparam("with", type_=Text),
+    "group_key": groups.c.group_key,
+    "ended": false(),
+    "due_at": groups.c.first_due_at,
+    "not_before": literal(0.0),
+    "dirty": literal(0),
+    "sequence": literal(0),
+    "opened": false(),
+    "told": literal("{}"),
+    "receipt": literal("{}"),
+    "attempts": literal(0),
+    "lease_token": literal(0),
+    "lease_until": literal(0.0),
+}
+_CONVERSE = conversations.insert().from_select(
+    list(_new_conversation),
+    select(*_new_conversation.values()).where(
+        IS_ACTIVE,
+        groups.c.receiver == bindparam("of"),
+        ~select(conversations.c.id)
+        .where(
+            conversations.c.group_id == groups.c.id,
+            conversations.c.receiver == groups.c.receiver,
+            conversations.c.integration == bindparam("with", type_=Text),
+        )
+        .exists(),
+    ),
 )
 _CONVERSING = (
     select(conversations.c.receiver, conversations.c.integration).where(IS_OPEN).distinct()
