@@ -19,7 +19,6 @@ from ..domain.trustee_performance.service import process
 from .connectors.discovered_file import DiscoveredFile
 from .errors import FileUnreadable
 from .loader.ledger import data_source_of
-from .readers.excel_reader import read_excel
 
 if TYPE_CHECKING:
     import polars as pl
@@ -112,6 +111,8 @@ def read_rows(
     clock: Callable[[], float] = time.perf_counter,
 ) -> FileRows | FileFailure:
     """The rows of a sheet (the configured one unless told otherwise) and the hash of the file."""
+    from .readers.excel_reader import read_excel  # a sensor's tick needs no reader
+
     start = clock()
     sheet = config.sheet if sheet is None else sheet
 
