@@ -17,6 +17,7 @@ MODULES = (
     "load",
     "probe",
     "publish",
+    "busy_store",
     "delivery",
     "storm",
     "kill9",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,40 @@ def test_a_locked_store_is_unavailable_after_two_seconds_and_works_again_later(
     other.execute("ROLLBACK")
     other.close()
     assert router.publish(alert(step="b")) == "opened"
+
+
+@pytest.mark.sqlite
+def test_a_writer_finds_its_turn_beside_one_that_hardly_pauses(
+    scene: Any, router: Any, alert: Any
+) -> None:
+    """As beside a dispatcher in a storm: SQLite itself would ask too rarely."""
+    router.publish(alert(step="a"))
+    pauses = 0
+    stop = threading.Event()
+
+    def write_again_and_again() -> None:
+        nonlocal pauses
+        other = sqlite3.connect(scene.folder / "alerts.db", isolation_level=None)
+        while not stop.is_set():
+            with suppress(sqlite3.OperationalError):
+                other.execute("BEGIN IMMEDIATE")
+                held.set()
+                time.sleep(0.19)
+                other.execute("ROLLBACK")
+            time.sleep(0.005)
+            pauses += 1
+        other.close()
+
+    held = threading.Event()
+    busy = threading.Thread(target=write_again_and_again)
+    busy.start()
+    held.wait()
+    try:
+        assert router.publish(alert(step="b")) == "opened"
+        assert pauses <= 3
+    finally:
+        stop.set()
+        busy.join()
 
 
 @pytest.mark.sqlite

@@ -20,7 +20,7 @@ from .sink import AlertSink, Incident
 from .store import actions, conversations, groups, leases, retention, routing
 from .store.actions import with_acknowledgements
 from .store.clock_steps import STEP_S, look_again_after_a_step
-from .store.database import Database
+from .store.database import ASK_EVERY_S, Database
 from .store.health import Health, all_health
 from .store.hush import hush
 from .store.leases import LEASE_S, Claim
@@ -32,6 +32,8 @@ from .workers import Job, Name, Result, Workers
 CLAIMED_AT_ONCE = 128
 # While deliveries are under way: how often it looks for what has come meanwhile. A look only reads.
 LOOK_EVERY_S = 0.025
+# Between two transactions, however much there is to do: publishers take their turn meanwhile.
+GIVE_WAY_S = 2 * ASK_EVERY_S
 # Results that come within so long of each other are recorded in one transaction.
 GATHER_S = 0.01
 # How often a process looks for what is long over; sooner again while there is some.
@@ -122,6 +124,8 @@ class Dispatcher:
                     return Pass(attempted, delivered)
                 if turn.is_last and not self._unrecorded:
                     self._wait(begun, may_claim)
+                else:
+                    time.sleep(GIVE_WAY_S)
                 self._collect(patiently=turn.is_last)
 
     def close(self) -> None:

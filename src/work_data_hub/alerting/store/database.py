@@ -25,6 +25,9 @@ from .upgrade import is_current, make_tables
 
 # The caller of publish() is a step of somebody's pipeline: it does not wait longer.
 BUSY_TIMEOUT_S = 2.0
+# How often a writer asks SQLite for its turn. By itself it would come to ask ten times a second
+# only, and miss the moments between two transactions of a dispatcher that is at it for long.
+ASK_EVERY_S = 0.001
 _READS = "wdh_reads"
 
 
@@ -174,9 +177,11 @@ class Database:
             from .postgres import begin
 
             begin(connection, reads=reads, timeout_s=BUSY_TIMEOUT_S)
+        elif reads:
+            driver_of(connection).execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
+            driver_of(connection).execute("BEGIN")
         else:
-            # IMMEDIATE: a writer that began as a reader would be refused where it should wait.
-            driver_of(connection).execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+            _begin_to_write(driver_of(connection))
 
     def _prepare(self, connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # `_begin` opens transactions, not pysqlite
@@ -213,6 +218,21 @@ class Database:
         if password := self._url.password:
             problem = problem.replace(str(password), "***")
         return StoreUnavailable(f"{self.name}: {problem}")
+
+
+def _begin_to_write(driver: sqlite3.Connection) -> None:
+    """IMMEDIATE: a writer that began as a reader would be refused where it should wait."""
+    driver.execute("PRAGMA busy_timeout=0")
+    given_up_at = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as err:
+            is_busy = err.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > given_up_at:
+                raise
+        time.sleep(ASK_EVERY_S)
 
 
 def _is_psycopgs(err: Exception) -> bool:
