@@ -204,6 +204,33 @@ def test_what_was_given_up_names_the_dead_letter(case: Case, alert: Any) -> None
     assert "attempt 1 (open) failed for good: rejected it is refused" in case.steps(fingerprint)
 
 
+def test_what_was_given_up_and_dropped_is_not_said_to_be_told(case: Case, alert: Any) -> None:
+    case.scene.sinks["chat"].fail(DeliveryError(Reason.REJECTED, "it is refused"))
+    case.router.publish(alert())
+    case.pass_()
+    fingerprint = case.router.store.incidents()[-1].fingerprint
+    case.desk.drop([1], by="anna", at=case.scene.clock.now)
+    given_up = "team memory[0]: given up, and the dead letter was dropped"
+    assert case.verdict(fingerprint).startswith(given_up)
+    assert "dropped by anna: dead letter 1, memory[0] of receiver team" in case.steps(fingerprint)
+    # What is told later is told.
+    case.router.resolve({"job": "daily"})
+    case.pass_(300)
+    assert case.verdict(fingerprint) == "team memory[0]: told that it is over"
+
+
+def test_what_was_given_up_and_is_told_after_all_is_told(case: Case, alert: Any) -> None:
+    case.scene.sinks["chat"].fail(DeliveryError(Reason.REJECTED, "it is refused"))
+    case.router.publish(alert())
+    case.pass_()
+    fingerprint = case.router.store.incidents()[-1].fingerprint
+    known = [("team", "memory[0]")]
+    case.desk.replay([1], known=known, by="anna", at=case.scene.clock.now)
+    assert "given up" not in case.verdict(fingerprint)
+    case.pass_()
+    assert "told; what it heard last is that it fires" in case.verdict(fingerprint)
+
+
 def test_what_was_told_or_given_up_of_others_in_the_group_is_not_said_of_it(
     case: Case, alert: Any
 ) -> None:

@@ -168,6 +168,8 @@ def _now(trace: Trace, told: Told, route: Route, hush: Hush) -> Iterator[str]:
     if told.letters:
         named = ", ".join(map(str, told.letters))
         yield f"given up: dead letter {named}; `wdh alerts dead-letters replay {named}` retries"
+    elif said is not None and said.status is not None and _is_given_up(told):
+        yield "given up, and the dead letter was dropped"
     elif said is not None and said.status is not None:
         yield _last_word(trace, told, said.status)
     elif said is not None and trace.stored.incident.status is Status.RESOLVED:
@@ -177,6 +179,11 @@ def _now(trace: Trace, told: Told, route: Route, hush: Hush) -> Iterator[str]:
         return
     yield from _held_back(trace, route, hush)
     yield from _hindered(told, hush)
+
+
+def _is_given_up(told: Told) -> bool:
+    """What was to be said last never was, though it counts as said: so it is not tried again."""
+    return bool(told.attempts) and told.attempts[-1].outcome == "dead"
 
 
 def _last_word(trace: Trace, told: Told, said: Status) -> str:
