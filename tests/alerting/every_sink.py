@@ -51,11 +51,14 @@ class EverySink:
             },
             "log": {},
             "prometheus": {},
+            "memory": {"sink": "chat"},
         }
         receivers = [{"name": "team", **{f"{kind}_configs": [e] for kind, e in entries.items()}}]
         route = {"receiver": "team", "group_wait": "0s", "group_interval": "1m"}
         config = json.dumps({"route": route, "receivers": receivers})
-        self.router: AlertRouter = scene.router(config, kinds=built_in(), environ=environ)
+        self.router: AlertRouter = scene.router(
+            config, kinds={**built_in(), **scene.kinds}, environ=environ
+        )
         self.own = {
             slack.token: slack.token,
             PASSWORD: PASSWORD,
@@ -65,10 +68,11 @@ class EverySink:
         }
 
     def payloads(self) -> str:
-        """All that went over a wire, but for the headers that log in."""
+        """All that a plug-in was given or went over a wire, but for the headers that log in."""
         sent = [json.dumps(call.payload) for call in self.slack.calls]
         sent += [f"{m['Subject']}\n{m.text}\n{m.html}" for m in self.mail.mails]
         sent += [request.body.decode() for request in self.hook.requests]
+        sent += [repr(notification) for notification in self.scene.chat.attempts]
         return "\n".join(sent)
 
     def stored(self) -> str:

@@ -47,7 +47,7 @@ def test_every_sink_takes_it_at_once_and_tells_its_end(scene: Any, text: str) ->
         told = {(a.integration, a.purpose.value) for a in attempts}
         assert told == {
             (f"{kind}[0]", purpose)
-            for kind in ("slack", "email", "webhook", "log", "prometheus")
+            for kind in ("slack", "email", "webhook", "log", "prometheus", "memory")
             for purpose in ("open", "resolve")
         }
         assert sinks.router.store.dead_letters() == []

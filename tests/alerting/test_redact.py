@@ -212,3 +212,21 @@ def test_no_text_of_60_kb_makes_it_slow(text: str) -> None:
     began = time.perf_counter()
     redactor.text(text)
     assert time.perf_counter() - began < 0.5
+
+
+def test_labels_lose_secrets_but_not_the_words_that_route() -> None:
+    redactor = Redactor(environ={"DB_PASSWORD": "dagster", "OLD_PASSWORD": "critical"})
+    clean = {"alertname": "RunFailed", "job": "dagster"}
+    assert redactor.labels(clean) is clean
+    assert redactor.labels(
+        {"job": "dagster", "severity": "critical", "api_key": "x1", "url": "ftp://etl:x1@h/"}
+    ) == {"job": "dagster", "severity": "critical", "api_key": MASK, "url": f"ftp://{MASK}@h/"}
+
+
+def test_two_events_whose_keys_differ_in_a_secret_alone_stay_two() -> None:
+    redactor = Redactor(["abcdefgh", "ijklmnop"])
+    assert redactor.event_key("run_failed:1") == "run_failed:1"
+    one, other = redactor.event_key("put:abcdefgh"), redactor.event_key("put:ijklmnop")
+    assert one != other
+    assert one.startswith(f"put:{MASK}")
+    assert redactor.event_key(one) == one

@@ -10,6 +10,8 @@ from every_sink import EverySink, every_sink
 from mail_server import PASSWORD
 
 from work_data_hub.alerting import Alert
+from work_data_hub.alerting.errors import DeliveryError, Reason
+from work_data_hub.alerting.store.desk import Desk
 
 pytestmark = pytest.mark.both_databases
 
@@ -42,19 +44,28 @@ def sinks(scene: Any) -> Iterator[EverySink]:
         yield sinks
 
 
+def all_texts(own: Iterable[str]) -> list[str]:
+    return [
+        *(f"our own {secret}" for secret in own),
+        *(f"{name} is {value}" for name, value in ENVIRON.items()),
+        *(quoted for quoted, _ in QUOTED.values()),
+    ]
+
+
 def everything_planted(own: Iterable[str]) -> Alert:
-    text = "\n".join(
-        [
-            *(f"our own {secret}" for secret in own),
-            *(f"{name} is {value}" for name, value in ENVIRON.items()),
-            *(quoted for quoted, _ in QUOTED.values()),
-        ]
-    )
+    """In each text, in a label each, in the event's key and in the address."""
+    texts = all_texts(own)
     names = ("summary", "error", "log_excerpt", "next_step", "changed", "anything_else")
     return Alert(
-        {"alertname": "RunFailed", "job": "daily", "severity": "critical"},
-        dict.fromkeys(names, text),
-        event_key="run_failed:1",
+        {
+            "alertname": "RunFailed",
+            "job": "daily",
+            "severity": "critical",
+            "db_password": "pl4nted",
+            **{f"label_{i}": text for i, text in enumerate(texts)},
+        },
+        dict.fromkeys(names, "\n".join(texts)),
+        event_key=f"run_failed:{'; '.join(texts)}",
         generator_url=f"https://wdh:{ENVIRON['VENDOR_TOKEN']}@dagster.example/runs/1",
     )
 
@@ -64,15 +75,25 @@ def test_none_of_them_is_in_a_payload_the_store_a_log_an_error_or_a_metric(
 ) -> None:
     caplog.set_level("DEBUG", "work_data_hub")
     alert = everything_planted(sinks.own)
-    # First every door fails, two of them for good; then all of it is told, and is over.
+    # First every door fails, three of them for good; then all of it is told, and is over.
     sinks.slack.answer(500, "channel_not_found")
     sinks.mail.say("DATA", f"451 4.3.0 {PASSWORD} is what you sent")
     sinks.hook.answer(500)
+    quoted = "; ".join(all_texts(sinks.own))
+    sinks.scene.chat.fail(
+        DeliveryError(Reason.UNAVAILABLE, quoted), DeliveryError(Reason.REJECTED, quoted)
+    )
     sinks.router.publish(alert)
     for seconds in (0, 60, 60):
         sinks.scene.clock.advance(seconds)
         sinks.router.dispatch(until_idle=True)
-    sinks.router.resolve({"job": "daily"})
+    assert alert.event_key is not None
+    found = Desk(sinks.router.store.database).trace(
+        sinks.router.stored_key(alert.event_key),
+        sinks.router.config,
+        at=sinks.scene.clock.now,
+    )
+    assert sinks.router.resolve(alert.labels, event_key=f"over:{alert.event_key}") == 1
     for _ in range(3):
         sinks.scene.clock.advance(60)
         sinks.router.dispatch(until_idle=True)
@@ -84,14 +105,17 @@ def test_none_of_them_is_in_a_payload_the_store_a_log_an_error_or_a_metric(
         "errors": sinks.errors(alert.fingerprint),
         "logs": "\n".join(f"{r.getMessage()} {r.__dict__}" for r in caplog.records),
         "stdout and stderr": captured.out + captured.err,
+        "explanation": repr(found),
         "configuration": repr(sinks.router.config),
     }
     assert sinks.mail.mails, "it was told by mail"
     assert sinks.hook.taken, "it was told by webhook"
-    for place in ("payloads", "store", "metrics", "logs"):
+    assert sinks.scene.chat.delivered, "it was told by a plug-in"
+    for place in ("payloads", "store", "metrics", "logs", "explanation"):
         assert "RunFailed" in places[place]
     assert "[redacted]" in places["payloads"]
     planted = [*sinks.own.values(), *ENVIRON.values(), *(secret for _, secret in QUOTED.values())]
+    planted.append("pl4nted")
     found = [
         f"{secret} in {place}"
         for place, text in places.items()

@@ -85,3 +85,9 @@ class DeliveryError(AlertingError):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.receipt = receipt
+
+    def with_detail(self, detail: str) -> DeliveryError:
+        """The same, in other words."""
+        return DeliveryError(
+            self.reason, detail, retry_after_s=self.retry_after_s, receipt=self.receipt
+        )

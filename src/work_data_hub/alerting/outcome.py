@@ -228,7 +228,7 @@ class _Books:
         self.latencies_s.setdefault(result.job.name, []).append(result.latency_s)
 
     def _publish(self, alert: Alert) -> None:
-        ready = firing.Ready(alert, alert.annotations, None)
+        ready = firing.Ready(alert, alert.labels, alert.annotations, alert.event_key, None)
         firing.publish(self.connection, [ready], now=self.now)
 
     def _health(self, name: Name) -> Health:

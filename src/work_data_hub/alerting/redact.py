@@ -7,12 +7,15 @@ half a token is still a secret. Every pattern is bounded: no text makes it slow.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
+
+from .alert import SEVERITY
 
 MASK = "[redacted]"
 
@@ -127,10 +130,40 @@ class Redactor:
         for value, alone in self._alone:
             if value in text:
                 text = alone.sub(MASK, text)
-        lower = text.lower()
-        for shape in _shapes_in(lower):
-            text = shape.mask(text)
-        return text
+        return _without_shapes(text)
+
+    def identifier(self, text: str) -> str:
+        """As `text`, for what something is called by: a secret as short as a word stays.
+
+        With PASSWORD=dagster, a job called so still is.
+        """
+        for value in self._anywhere:
+            if value in text:
+                text = text.replace(value, MASK)
+        return _without_shapes(text)
+
+    def event_key(self, key: str) -> str:
+        """An event's key without secrets. Two that differ in nothing else remain two."""
+        redacted = self.identifier(key)
+        if redacted == key:
+            return key
+        digest = hashlib.blake2b(key.encode(errors="replace"), digest_size=16).hexdigest()
+        return f"{redacted}…{digest}"
+
+    def labels(self, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Each value as an identifier; one whose name says it is a secret is gone as a whole.
+
+        The severity, one of three words, stays.
+        """
+        if self._is_clean_identifier("\n".join(labels.values())) and not any(
+            map(is_secret_name, labels)
+        ):
+            return labels
+        redacted = {
+            name: MASK if value and is_secret_name(name) else self.identifier(value)
+            for name, value in labels.items()
+        }
+        return redacted | {SEVERITY: labels[SEVERITY]} if SEVERITY in labels else redacted
 
     def link(self, url: str) -> str:
         """The address with every secret out. User and password are gone, not masked: it opens."""
@@ -149,10 +182,13 @@ class Redactor:
 
     def _is_clean(self, text: str) -> bool:
         """Nothing can be found in it, nor in any part of it."""
-        for value in self._anywhere:
+        for value, _ in self._alone:
             if value in text:
                 return False
-        for value, _ in self._alone:
+        return self._is_clean_identifier(text)
+
+    def _is_clean_identifier(self, text: str) -> bool:
+        for value in self._anywhere:
             if value in text:
                 return False
         return not _shapes_in(text.lower())
@@ -161,6 +197,12 @@ class Redactor:
 def without_userinfo(redacted: str) -> str:
     """An address out of which user and password were taken, as one that opens."""
     return redacted.replace(f"://{MASK}@", "://", 1)
+
+
+def _without_shapes(text: str) -> str:
+    for shape in _shapes_in(text.lower()):
+        text = shape.mask(text)
+    return text
 
 
 def _shapes_in(lower: str) -> list[_Shape]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from .. import locations
 from .alert import Alert, storable_labels
 from .config import AlertsConfig, load
+from .errors import DeliveryError
 from .redact import Redactor
 from .timing import Budget, moment, utc_now
 
@@ -117,7 +118,9 @@ class AlertRouter:
             ready = [
                 firing.Ready(
                     alert,
+                    self._redactor.labels(alert.labels),
                     self._redactor.mapping(alert.annotations),
+                    alert.event_key and self._redactor.event_key(alert.event_key),
                     alert.generator_url and self._redactor.link(alert.generator_url),
                 )
                 for alert in batch
@@ -147,9 +150,9 @@ class AlertRouter:
         with self.store.database.write() as connection:
             return resolving.resolve(
                 connection,
-                storable_labels(labels),
+                self._storable(labels),
                 at=seconds,
-                event_key=event_key,
+                event_key=event_key and self.stored_key(event_key),
                 now=self._now(),
             )
 
@@ -158,7 +161,7 @@ class AlertRouter:
         from .store import resolving
 
         closed = 0
-        remaining = ((storable_labels(labels), _over_at(labels, at)) for labels, at in resolutions)
+        remaining = ((self._storable(labels), _over_at(labels, at)) for labels, at in resolutions)
         while batch := list(islice(remaining, PUBLISHED_AT_ONCE)):
             now = self._now()
             with self.store.database.write() as connection:
@@ -227,6 +230,10 @@ class AlertRouter:
         """The text with every secret that `publish` would find, taken out: for before a cut."""
         return self._redactor.text(text)
 
+    def stored_key(self, event_key: str) -> str:
+        """An event's key as the store has it: without the secrets that `publish` would find."""
+        return self._redactor.event_key(event_key)
+
     def close(self) -> None:
         """Lets go of threads and of the store's connections."""
         if self._dispatcher is not None:
@@ -236,6 +243,10 @@ class AlertRouter:
 
     def _now(self) -> float:
         return self._clock().timestamp()
+
+    def _storable(self, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """As `publish` stores them, so that a resolution finds what fired."""
+        return self._redactor.labels(storable_labels(labels))
 
     @cached_property
     def _redactor(self) -> Redactor:
@@ -257,6 +268,8 @@ class AlertRouter:
             return self._dispatcher
 
     def _describe(self, error: Exception) -> str:
+        if isinstance(error, DeliveryError):
+            return self._redactor.text(error.detail)
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return self._redactor.text(text)[:500]
 

@@ -105,7 +105,7 @@ class Workers:
     """Delivers jobs, each integration's in its own threads; results come in as they are done."""
 
     def __init__(self, *, describe: Callable[[Exception], str]) -> None:
-        """describe: puts an unexpected error of a sink into words that hold no secret."""
+        """describe: puts an error of a sink into words that hold no secret."""
         self._describe = describe
         self._lanes: dict[Name, _Lane] = {}
         self._inbox = _Inbox()
@@ -204,7 +204,8 @@ class Workers:
         try:
             receipt = job.sink.deliver(job.notification, deadline=Deadline(DELIVERY_DEADLINE_S))
         except DeliveryError as err:
-            error = err
+            # A plug-in quotes what it likes.
+            error = err.with_detail(self._describe(err))
         except Exception as err:  # noqa: BLE001  # one sink: its fault is its own
             error = DeliveryError(Reason.INTERNAL, self._describe(err))
         if error is not None and not error.reason.permanent:

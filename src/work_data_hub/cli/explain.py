@@ -28,7 +28,8 @@ def explain(
     from .console import console, show_json, show_table
 
     with alert_router() as router:
-        found, hush = Desk(router.store.database).trace(name, router.config, at=utc_now())
+        desk = Desk(router.store.database)
+        found, hush = desk.trace(router.stored_key(name), router.config, at=utc_now())
         explanation = explained(found, router.config, hush)
     if as_json:
         show_json(asdict(explanation))

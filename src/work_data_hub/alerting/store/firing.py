@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, or_, select, text, update
 
-from ..alert import Alert
+from ..alert import ALERTNAME, Alert
 from ..sink import Status
 from .direct import execute, first_of_each
 from .events import are_new
@@ -35,17 +35,19 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Ready:
-    """An alert with its annotations and URL as they may be stored."""
+    """An alert, and its texts as they may be stored: without secrets."""
 
     alert: Alert
+    labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    event_key: str | None
     url: str | None
 
 
 def publish(connection: Connection, ready: Sequence[Ready], *, now: float) -> list[Outcome]:
     """Stores what fires, in order. Few questions for many alerts: a server may be far away."""
     fingerprints = [one.alert.fingerprint for one in ready]
-    keys = [one.alert.event_key for one in ready]
+    keys = [one.event_key for one in ready]
     is_new = are_new(connection, list(zip(keys, fingerprints, strict=True)), now=now)
     rows = [
         _row(one, fingerprint, now=now)
@@ -76,8 +78,8 @@ def _row(ready: Ready, fingerprint: str, *, now: float) -> dict[str, Any]:
     at = now if alert.occurred_at is None else min(alert.occurred_at.timestamp(), now)
     return {
         "fingerprint": fingerprint,
-        "alertname": alert.name,
-        "labels": json_text(alert.labels),
+        "alertname": ready.labels[ALERTNAME],
+        "labels": json_text(ready.labels),
         "annotations": json_text(ready.annotations),
         "generator_url": ready.url,
         "severity": alert.severity.value,
@@ -123,7 +125,7 @@ def _over_at(
         found = execute(connection, _LATER_RESOLUTIONS, {"alertname": name, "at": since})
         known += [(json.loads(labels), resolved_at) for labels, resolved_at in found]
     for at in dated if known else ():
-        labels = {**ready[at].alert.labels, FINGERPRINT: rows[at]["fingerprint"]}
+        labels = {**ready[at].labels, FINGERPRINT: rows[at]["fingerprint"]}
         later = [
             resolved_at
             for of, resolved_at in known
