@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
-from work_data_hub.alerting.testing import SlackServer
+from work_data_hub.alerting import catalog
+from work_data_hub.alerting.kind import Kind, SinkConfig
+from work_data_hub.alerting.sink import Deadline, Notification, Receipt
+from work_data_hub.alerting.testing import RecordingSink, SlackServer
 from work_data_hub.cli import main as cli
 
 
@@ -364,6 +367,30 @@ def test_a_template_that_fails_fails_the_test_of_its_receiver(wdh: Wdh, tmp_path
     (answer,) = json.loads(out[out.index("[") :])
     assert answer["answer"].startswith("taken, but 1 of its templates failed and our text was sent")
     assert "Test" in slack.messages[0].text
+
+
+def test_a_plug_in_that_breaks_is_told_without_its_secrets_and_the_others_are_tried(
+    wdh: Wdh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(RecordingSink):
+        def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
+            raise KeyError("password=pl4nted-password")
+
+    broken = Kind("broken", SinkConfig, lambda config, *, redact, http: Broken())
+    monkeypatch.setattr(catalog, "kinds", lambda: {**catalog.built_in(), "broken": broken})
+    (tmp_path / "alerts.yml").write_text(
+        "route: {receiver: pager}\n"
+        "receivers: [{name: pager, broken_configs: [{}], log_configs: [{}]}]\n",
+        encoding="utf-8",
+    )
+    code, out, err = wdh("test", "pager", "--json")
+    assert code == 1
+    answers = {a["integration"]: a["answer"] for a in json.loads(out[out.index("[\n") :])}
+    assert answers == {
+        "broken[0]": "internal: KeyError: 'password=[redacted]'",
+        "log[0]": "taken",
+    }
+    assert "Traceback" not in err
 
 
 def test_a_receiver_none_of_which_is_on_fails_its_test(wdh: Wdh, tmp_path: Path) -> None:

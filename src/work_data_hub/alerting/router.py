@@ -230,6 +230,13 @@ class AlertRouter:
         """The text with every secret that `publish` would find, taken out: for before a cut."""
         return self._redactor.text(text)
 
+    def describe(self, error: Exception) -> str:
+        """What a sink raised, in words that hold no secret."""
+        if isinstance(error, DeliveryError):
+            return self.redact(error.detail)
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return self.redact(text)[:500]
+
     def stored_key(self, event_key: str) -> str:
         """An event's key as the store has it: without the secrets that `publish` would find."""
         return self._redactor.event_key(event_key)
@@ -262,16 +269,10 @@ class AlertRouter:
                     self.store.database,
                     self.sinks(),
                     clock=self._clock,
-                    describe=self._describe,
+                    describe=self.describe,
                     jitter=self._jitter,
                 )
             return self._dispatcher
-
-    def _describe(self, error: Exception) -> str:
-        if isinstance(error, DeliveryError):
-            return self._redactor.text(error.detail)
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return self._redactor.text(text)[:500]
 
 
 def _over_at(labels: Mapping[str, str], at: datetime | None) -> float | None:

@@ -24,6 +24,7 @@ QUICK_S = 0.005
 DELIVERY_DEADLINE_S = 10.0
 # A sink that has not come back by then does not keep its deadline, and is not waited for.
 OVERRUN_S = 2.0
+KEEPS_NO_DEADLINE = "the sink does not keep its deadline"
 
 Name = tuple[str, str]
 
@@ -157,7 +158,7 @@ class Workers:
             with suppress(Empty):
                 while (behind := lane.jobs.get_nowait()) is not None:
                     self._inbox.put(Result(behind))
-        error = DeliveryError(Reason.TIMEOUT, "the sink does not keep its deadline")
+        error = DeliveryError(Reason.TIMEOUT, KEEPS_NO_DEADLINE)
         return Result(job, error=error, latency_s=DELIVERY_DEADLINE_S + OVERRUN_S)
 
     def close(self) -> None:
@@ -200,14 +201,28 @@ class Workers:
         job.started = begun = time.monotonic()
         if job.halted.is_set() or begun >= job.lease_ends:
             return Result(job)
-        receipt, error = None, None
-        try:
-            receipt = job.sink.deliver(job.notification, deadline=Deadline(DELIVERY_DEADLINE_S))
-        except DeliveryError as err:
-            # A plug-in quotes what it likes.
-            error = err.with_detail(self._describe(err))
-        except Exception as err:  # noqa: BLE001  # one sink: its fault is its own
-            error = DeliveryError(Reason.INTERNAL, self._describe(err))
-        if error is not None and not error.reason.permanent:
+        came = answer(
+            job.sink, job.notification, Deadline(DELIVERY_DEADLINE_S), describe=self._describe
+        )
+        latency_s = time.monotonic() - begun
+        if isinstance(came, Receipt):
+            return Result(job, receipt=came, latency_s=latency_s)
+        if not came.reason.permanent:
             job.halted.set()
-        return Result(job, receipt, error, time.monotonic() - begun)
+        return Result(job, error=came, latency_s=latency_s)
+
+
+def answer(
+    sink: AlertSink,
+    notification: Notification,
+    deadline: Deadline,
+    *,
+    describe: Callable[[Exception], str],
+) -> Receipt | DeliveryError:
+    """What came of one attempt. describe: puts an error into words that hold no secret."""
+    try:
+        return sink.deliver(notification, deadline=deadline)
+    except DeliveryError as err:
+        return err.with_detail(describe(err))  # a plug-in quotes what it likes
+    except Exception as err:  # noqa: BLE001  # one sink: its fault is its own
+        return DeliveryError(Reason.INTERNAL, describe(err))

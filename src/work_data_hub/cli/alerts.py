@@ -20,7 +20,9 @@ from .silences import silence_app
 
 if TYPE_CHECKING:
     from ..alerting.config import AlertsConfig
+    from ..alerting.errors import DeliveryError
     from ..alerting.router import AlertRouter
+    from ..alerting.sink import Receipt
 
 alerts_app = typer.Typer(name="alerts", help="The alert router.", no_args_is_help=True)
 alerts_app.add_typer(routes_app)
@@ -155,24 +157,25 @@ def test(
 
 
 def _try_out(router: AlertRouter, receiver: str) -> Sequence[tuple[str, str]]:
-    from ..alerting.errors import DeliveryError
-    from ..alerting.sink import Deadline
-    from ..alerting.trial import trial_notification
+    from ..alerting.trial import try_out
 
     config: AlertsConfig = router.config
     if receiver not in config.receivers:
         raise Mistake(f"no receiver {receiver!r}; there are {', '.join(config.receivers)}")
-    answers = []
-    language = config.receivers[receiver].language
-    for (name, integration), sink in router.sinks().items():
-        if name != receiver:
-            continue
-        try:
-            receipt = sink.deliver(trial_notification(receiver, language), deadline=Deadline(15))
-        except DeliveryError as err:
-            answers.append((integration, str(err)))
-        else:
-            failed = receipt.templates_failed
-            answers.append((integration, f"{_TAKEN}{_OURS.format(failed)}" if failed else _TAKEN))
+    came = try_out(
+        {name: sink for (of, name), sink in router.sinks().items() if of == receiver},
+        receiver,
+        language=config.receivers[receiver].language,
+        describe=router.describe,
+    )
+    answers = [(name, _answer(receipt)) for name, receipt in came.items()]
     off = [(d.name, f"{_OFF}{d.why}") for d in config.disabled if d.receiver == receiver]
     return [*answers, *off]
+
+
+def _answer(came: Receipt | DeliveryError) -> str:
+    from ..alerting.errors import DeliveryError
+
+    if isinstance(came, DeliveryError):
+        return str(came)
+    return f"{_TAKEN}{_OURS.format(came.templates_failed)}" if came.templates_failed else _TAKEN
