@@ -15,6 +15,7 @@ import pytest
 
 from conftest import ONE_RECEIVER
 from work_data_hub.alerting.errors import StoreUnavailable
+from work_data_hub.alerting.matchers import parse_one
 from work_data_hub.alerting.sink import Status
 from work_data_hub.alerting.store.database import BUSY_TIMEOUT_S, Database
 from work_data_hub.alerting.store.store import Store
@@ -322,3 +323,10 @@ def test_many_threads_publish_at_once(router: Any, alert: Any) -> None:
 def _page(name: str) -> str:
     """3,000 characters that no compression makes fewer."""
     return "".join(random.Random(name).choices("抓取失败重试次数过多abcdefghij", k=3_000))
+
+
+def test_a_limit_is_of_those_that_match(router: Any, alert: Any) -> None:
+    router.publish_all(alert(job=job, n=str(n)) for n in range(3) for job in ("daily", "other"))
+    found = router.store.incidents(matchers=[parse_one("job=other")], limit=2)
+    assert [incident.labels["n"] for incident in found] == ["2", "1"]
+    assert len(router.store.incidents()) == 6

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from work_data_hub.alerting import catalog
+from work_data_hub.alerting import Alert, AlertRouter, catalog
 from work_data_hub.alerting.kind import Kind, SinkConfig
 from work_data_hub.alerting.sink import Deadline, Notification, Receipt
 from work_data_hub.alerting.testing import RecordingSink, SlackServer
@@ -80,6 +81,20 @@ def test_list_shows_what_is_open_and_takes_matchers(wdh: Wdh) -> None:
     wdh.out("resolve", other)
     assert len(wdh.json("list")) == 1
     assert "over" in wdh.out("list", "--all")
+
+
+def test_one_is_found_under_more_than_a_thousand_newer_ones(wdh: Wdh, tmp_path: Path) -> None:
+    oldest = wdh.fire(job="x")
+    with closing(AlertRouter.from_file("none.yml", f"sqlite:///{tmp_path}/.wdh/alerts.db")) as many:
+        many.publish_all(Alert({"alertname": "A", "n": str(n)}) for n in range(1_200))
+        many.resolve({"n": "7"})
+    assert [i["fingerprint"] for i in wdh.json("list", "job=x")] == [oldest]
+    assert len(wdh.json("list")) == 1_200
+    held = wdh.json("silence", "add", "alertname=~A|RunFailed")
+    assert held["open_incidents"] == 1_200
+    assert [i["fingerprint"] for i in wdh.json("list", "--all", "job=x")] == [oldest]
+    assert [i["status"] for i in wdh.json("list", "--all", "n=7")] == ["resolved"]
+    assert len(wdh.json("list", "--all")) == 1_000
 
 
 def test_show_has_the_texts_whole(wdh: Wdh) -> None:

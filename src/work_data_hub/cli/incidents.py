@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..alerting.sink import Incident
     from ..alerting.store.store import Store
 
+# Of what is over too: a month of it is more than anybody reads.
+MOST_LISTED = 1_000
+
 Fingerprint = Annotated[
     str, typer.Argument(help="Of an incident, as `wdh alerts list` shows it; may be abbreviated.")
 ]
@@ -29,7 +32,9 @@ Matchers = Annotated[
 
 def list_incidents(
     matchers: Matchers = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that are over: the newest 1,000 that match.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The incidents that are open, the newest first; with matchers, those that have the labels."""
@@ -49,7 +54,6 @@ def show_incidents(
     as_json: bool = False,
 ) -> None:
     """The table of `wdh alerts list`."""
-    from ..alerting.matchers import all_match
     from ..alerting.sink import Status
     from ..alerting.store.desk import Desk
     from ..alerting.timing import utc_now
@@ -58,9 +62,12 @@ def show_incidents(
     wanted = parsed(matchers or [])
     now = utc_now()
     with alert_store() as store:
-        listed = store.incidents(status=None if everything else Status.FIRING)
+        found = store.incidents(
+            status=None if everything else Status.FIRING,
+            matchers=wanted,
+            limit=MOST_LISTED if everything else None,
+        )
         silences = Desk(store.database).silences(at=now)
-    found = [incident for incident in listed if all_match(wanted, incident.labels)]
     if as_json:
         show_json([document(incident) for incident in found])
         return

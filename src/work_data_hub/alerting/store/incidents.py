@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from ..alert import Severity
+from ..matchers import Matcher, all_match
 from ..sink import Incident, Status
 from ..telling import StoredIncident
 from ..timing import moment
 from .actions import of_open, with_acknowledgements
 from .tables import IS_FIRING, incidents
 
+_READ_AT_ONCE = 500
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 
@@ -52,9 +55,13 @@ def listed(
     status: Status | None = None,
     fingerprint: str | None = None,
     alertname: str | None = None,
-    limit: int = 1_000,
+    matchers: Sequence[Matcher] = (),
+    limit: int | None = None,
 ) -> list[Incident]:
-    """Incidents with who has acknowledged them, the newest first."""
+    """Incidents with who has acknowledged them, the newest first; all there are without a limit.
+
+    limit: of those that match.
+    """
     query = select(incidents).order_by(incidents.c.started_at.desc(), incidents.c.id.desc())
     if status is Status.FIRING:
         query = query.where(IS_FIRING)  # as its indices say it
@@ -64,8 +71,12 @@ def listed(
         query = query.where(incidents.c.fingerprint == fingerprint)
     if alertname is not None:
         query = query.where(incidents.c.alertname == alertname)
-    stored = (stored_incident(row) for row in connection.execute(query.limit(limit)))
-    return [s.incident for s in with_acknowledgements(stored, of_open(connection))]
+    acknowledged = of_open(connection)
+    # A month of what is over is not held at once to find some of it.
+    with connection.execute(query, execution_options={"yield_per": _READ_AT_ONCE}) as rows:
+        stored = map(stored_incident, rows)
+        found = (s for s in stored if all_match(matchers, s.incident.labels))
+        return [s.incident for s in with_acknowledgements(islice(found, limit), acknowledged)]
 
 
 def firing_labels(connection: Connection) -> Sequence[Mapping[str, str]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ..matchers import Matcher
 from ..sink import Incident, Status
 from . import health, history, incidents, notes, reading, totals
 from .database import Database
@@ -39,9 +40,10 @@ class Store:
         status: Status | None = None,
         fingerprint: str | None = None,
         alertname: str | None = None,
-        limit: int = 1_000,
+        matchers: Sequence[Matcher] = (),
+        limit: int | None = None,
     ) -> list[Incident]:
-        """Incidents, the newest first."""
+        """Incidents, the newest first: all that match, or so many of these."""
         if not self.database.exists():
             return []
         with self.database.read() as connection:
@@ -50,6 +52,7 @@ class Store:
                 status=status,
                 fingerprint=fingerprint,
                 alertname=alertname,
+                matchers=matchers,
                 limit=limit,
             )
 
