@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from work_data_hub.alerting import Alert, AlertRouter, catalog
 from work_data_hub.alerting.kind import Kind, SinkConfig
 from work_data_hub.alerting.sink import Deadline, Notification, Receipt
 from work_data_hub.alerting.testing import RecordingSink, SlackServer
 from work_data_hub.cli import main as cli
+from work_data_hub.cli.alerts import alerts_app
 
 
 class Wdh:
@@ -261,6 +263,10 @@ def test_dead_letters_are_listed_replayed_and_dropped(wdh: Wdh, tmp_path: Path) 
         assert letter["notification"]["incidents"][0]["labels"]["job"] == "daily"
         assert "it is refused" in wdh.out("dead-letters", "list")
         assert "is told again" in wdh.out("dead-letters", "replay", str(letter["id"]))
+        wdh.out("dispatch", "--once")
+        letter, *_ = wdh.json("dead-letters", "list")
+        (replayed,) = wdh.json("dead-letters", "replay", str(letter["id"]))
+        assert replayed == letter
         assert letter["id"] not in [one["id"] for one in wdh.json("dead-letters", "list")]
         wdh.out("dispatch", "--once")
     assert [one["id"] for one in wdh.json("dead-letters", "drop", "--all")]
@@ -291,22 +297,44 @@ def test_the_command_in_a_message_silences_what_it_is_about(wdh: Wdh) -> None:
         assert wdh.json(*words[2:])["open_incidents"] == 1
 
 
+class Dispatching:
+    """`wdh alerts dispatch` in a process of its own, and what it writes."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder = folder
+        self._env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        self._wdh = [sys.executable, "-m", "work_data_hub.cli", "alerts"]
+        self.process = subprocess.Popen(
+            [*self._wdh, "dispatch", *options],
+            cwd=folder,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def after_sending(self, name: str) -> str:
+        """The line that it writes once it has told of an alert of this name."""
+        send = [*self._wdh, "send", f"alertname={name}", "severity=critical"]
+        subprocess.run(send, cwd=self._folder, env=self._env, check=True, capture_output=True)
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
 def test_a_dispatcher_runs_until_it_is_stopped(tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "work_data_hub.cli", "alerts"]
-    dispatcher = subprocess.Popen(
-        [*command, "dispatch"], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        send = [*command, "send", "alertname=A", "severity=critical"]
-        subprocess.run(send, cwd=tmp_path, env=env, check=True, capture_output=True)
-        assert dispatcher.stdout is not None
-        assert "notification(s) taken" in dispatcher.stdout.readline()
-        dispatcher.send_signal(signal.SIGTERM)
-        assert dispatcher.wait(timeout=20) == 0
-    finally:
-        dispatcher.kill()
-        dispatcher.communicate()
+    with closing(Dispatching(tmp_path)) as dispatcher:
+        assert "notification(s) taken" in dispatcher.after_sending("A")
+        dispatcher.process.send_signal(signal.SIGTERM)
+        assert dispatcher.process.wait(timeout=20) == 0
+
+
+def test_a_dispatcher_that_runs_on_writes_a_document_a_line(tmp_path: Path) -> None:
+    with closing(Dispatching(tmp_path, "--json")) as dispatcher:
+        for name in ("A", "B"):
+            assert json.loads(dispatcher.after_sending(name))["told"] > 0
 
 
 def test_no_command_of_the_router_imports_dagster(tmp_path: Path) -> None:
@@ -330,6 +358,25 @@ def test_no_command_of_the_router_imports_dagster(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_takes_json() -> None:
+    def without(group: Any, prefix: str) -> Iterator[str]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from without(command, f"{prefix} {name}")
+            elif not any("--json" in option.opts for option in command.params):
+                yield f"{prefix} {name}"
+
+    assert list(without(typer.main.get_command(alerts_app), "wdh alerts")) == []
+
+
+def test_what_was_done_by_hand_is_a_document(wdh: Wdh) -> None:
+    fingerprint = wdh.fire()
+    (resolved,) = wdh.json("resolve", fingerprint)
+    assert (resolved["fingerprint"], resolved["status"]) == (fingerprint, "resolved")
+    silence = wdh.json("silence", "add", "job=daily")["id"]
+    assert wdh.json("silence", "expire", silence[:6]) == [silence]
 
 
 def test_every_command_has_a_document_for_machines(wdh: Wdh) -> None:

@@ -44,5 +44,10 @@ def show_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2, default=_as_text))  # noqa: T201
 
 
+def show_json_line(document: Any) -> None:
+    """One of several documents, each a line of its own, at once also where a pipe reads it."""
+    print(json.dumps(document, ensure_ascii=False, default=_as_text), flush=True)  # noqa: T201
+
+
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

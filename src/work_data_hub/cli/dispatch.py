@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,16 +27,20 @@ def dispatch(
 ) -> None:
     """Tell what is due, again and again until it is stopped (Ctrl-C); with --once, now.
 
-    Any number may run beside each other and beside Dagster's alerting sensor.
+    Any number may run beside each other and beside Dagster's alerting sensor. With --json, a line
+    for each round that told something.
     """
+    from .console import show_json, show_json_line
+
     with alert_router() as router:
         if once:
-            _show(router, router.dispatch(until_idle=True), as_json=as_json)
+            told = router.dispatch(until_idle=True)
+            _show(router, told, as_json=show_json if as_json else None)
             return
-        _until_stopped(router, as_json=as_json)
+        _until_stopped(router, as_json=show_json_line if as_json else None)
 
 
-def _until_stopped(router: AlertRouter, *, as_json: bool) -> None:
+def _until_stopped(router: AlertRouter, *, as_json: Callable[[Any], None] | None) -> None:
     """A delivery that is under way when the signal comes is brought to its end."""
     stopping = False
 
@@ -53,13 +58,14 @@ def _until_stopped(router: AlertRouter, *, as_json: bool) -> None:
         time.sleep(min(_LOOK_EVERY_S, max(0.05, wait_s)))
 
 
-def _show(router: AlertRouter, told: int, *, as_json: bool) -> None:
+def _show(router: AlertRouter, told: int, *, as_json: Callable[[Any], None] | None) -> None:
+    """as_json: writes a document, in place of a sentence for people."""
     from ..alerting.render import local_time
-    from .console import console, show_json
+    from .console import console
 
     due_at = router.next_due()
-    if as_json:
-        show_json({"told": told, "next_due": due_at})
+    if as_json is not None:
+        as_json({"told": told, "next_due": due_at})
         return
     later = f"; the next is due {local_time(due_at)}" if due_at else ""
     console().print(f"{told} notification(s) taken{later}")
