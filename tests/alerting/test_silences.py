@@ -21,19 +21,23 @@ CONFIG = """
 route: {receiver: team, group_by: [job], group_wait: 0s, group_interval: 1m, repeat_interval: 4h}
 receivers: [{name: team, memory_configs: [{sink: chat}]}]
 """
-AT_NIGHT = """
+WITH_HOURS = """
 route:
   receiver: team
   group_wait: 0s
   group_interval: 1m
   group_by: [job]
   repeat_interval: 12h
-  routes: [{matchers: [job="daily"], mute_time_intervals: [night]}]
+  routes: [{{matchers: [job="daily"], {hours}}}]
 time_intervals:
   - name: night
-    time_intervals: [{times: [{start_time: "00:00", end_time: "06:00"}]}]
-receivers: [{name: team, memory_configs: [{sink: chat}]}]
+    time_intervals: [{{times: [{{start_time: "00:00", end_time: "06:00"}}]}}]
+  - name: day
+    time_intervals: [{{times: [{{start_time: "06:00", end_time: "24:00"}}]}}]
+receivers: [{{name: team, memory_configs: [{{sink: chat}}]}}]
 """
+MUTE_AT_NIGHT = "mute_time_intervals: [night]"
+ACTIVE_BY_DAY = "active_time_intervals: [day]"
 
 
 class Hands:
@@ -226,8 +230,11 @@ def test_a_silence_comes_back_from_the_store_as_it_was_given(hands: Hands) -> No
     assert not found.takes({**labels, "alertname": "B"})
 
 
-def test_a_route_that_is_mute_tells_when_its_hours_begin(scene: Any, alert: Any) -> None:
-    hands = Hands(scene, AT_NIGHT)
+@pytest.mark.parametrize("hours", [MUTE_AT_NIGHT, ACTIVE_BY_DAY], ids=["mute", "active"])
+def test_a_route_that_is_mute_tells_when_its_hours_begin(
+    scene: Any, alert: Any, hours: str
+) -> None:
+    hands = Hands(scene, WITH_HOURS.format(hours=hours))
     hands.router.publish(alert())
     hands.router.publish(alert(job="other"))
     assert hands.after(0) == ["open"]
