@@ -262,17 +262,29 @@ def test_a_late_alert_is_told_as_over_and_never_opens_its_incident(
     assert scene.told() == ["resolve"]
 
 
-def test_a_step_is_held_back_while_its_run_has_failed(scene: Any, alert: Any) -> None:
-    router = scene.router(_INHIBITED)
-    router.publish_all([alert("StepFailed", step="load"), alert("RunFailed")])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "source_matchers: [alertname=RunFailed], target_matchers: [alertname=StepFailed]",
+        "source_match: {alertname: RunFailed}, target_match: {alertname: StepFailed}",
+        "source_match_re: {alertname: Run.*}, target_match_re: {alertname: Step.*}",
+    ],
+    ids=["matchers", "match", "match_re"],
+)
+def test_a_step_is_held_back_while_its_run_has_failed(scene: Any, alert: Any, rule: str) -> None:
+    router = scene.router(_INHIBITED.format(rule=rule))
+    router.publish_all(
+        [alert("StepFailed"), alert("RunFailed"), alert("Late"), alert("StepFailed", job="other")]
+    )
     scene.clock.advance(WAIT_S)
     router.dispatch()
-    assert [n.group_labels["alertname"] for n in scene.chat.delivered] == ["RunFailed"]
+    told = {(n.group_labels["alertname"], n.group_labels["job"]) for n in scene.chat.delivered}
+    assert told == {("RunFailed", "daily"), ("Late", "daily"), ("StepFailed", "other")}
 
 
 @pytest.mark.both_databases
 def test_what_was_held_back_is_told_when_nothing_holds_it_any_more(scene: Any, alert: Any) -> None:
-    router = scene.router(_INHIBITED)
+    router = scene.router(_STEPS_BY_RUNS)
     router.publish_all([alert("StepFailed", step="load"), alert("RunFailed")])
     scene.clock.advance(WAIT_S)
     router.dispatch()
@@ -287,7 +299,7 @@ def test_what_was_held_back_is_told_when_nothing_holds_it_any_more(scene: Any, a
 
 
 def test_what_was_held_back_to_its_end_is_never_told(scene: Any, alert: Any) -> None:
-    router = scene.router(_INHIBITED)
+    router = scene.router(_STEPS_BY_RUNS)
     router.publish_all([alert("StepFailed", step="load"), alert("RunFailed")])
     scene.clock.advance(WAIT_S)
     router.dispatch()
@@ -409,13 +421,14 @@ receivers:
 """
 
 _INHIBITED = """
-route: {receiver: team, group_by: [alertname, job]}
+route: {{receiver: team, group_by: [alertname, job]}}
 inhibit_rules:
-  - source_matchers: [alertname="RunFailed"]
-    target_matchers: [alertname="StepFailed"]
-    equal: [job]
+  - {{{rule}, equal: [job]}}
 receivers:
   - name: team
     memory_configs:
       - sink: chat
 """
+_STEPS_BY_RUNS = _INHIBITED.format(
+    rule="source_matchers: [alertname=RunFailed], target_matchers: [alertname=StepFailed]"
+)
