@@ -185,6 +185,13 @@ def test_the_shipped_file_loads_on_a_fresh_machine() -> None:
     assert not config.warnings
 
 
+def test_the_shipped_file_groups_waits_and_reminds_as_promised() -> None:
+    route = load(SHIPPED, environ={}).route
+    assert route.group_by == {"alertname", "location", "job"}
+    assert (route.group_wait_s, route.group_interval_s) == (0, 60)
+    assert route.repeat_interval_s == 4 * 3600
+
+
 def test_without_a_file_the_same_holds_as_shipped(tmp_path: Path) -> None:
     built_in = load(tmp_path / "alerts.yml", environ={})
     shipped = load(SHIPPED, environ={})
