@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,16 @@ from dagster import (
 )
 
 from work_data_hub.alerting import AlertRouter
+from work_data_hub.alerting.sink import Deadline
+from work_data_hub.alerting.timing import utc_now
 from work_data_hub.observability import alert_on_failure, alert_on_success
+from work_data_hub.observability.feed import advance
 from work_data_hub.observability.local_router import local_router
 
 from .dagster_runs import a_retry_of, run
 from .stores import filled, firing, incidents
 
+SHIPPED = Path(__file__).parents[2] / "alerts.yml"
 HOOKS = {alert_on_failure, alert_on_success}
 broken = True
 
@@ -96,6 +102,31 @@ def test_the_steps_next_success_closes_it_and_is_a_notice_already_over(
     told = {incident.labels["alertname"]: incident for incident in incidents(store)}
     assert set(told) == {"StepFailed", "StepSucceeded"}
     assert told["StepSucceeded"].severity == "info"
+
+
+def test_the_shipped_alerts_yml_tells_of_the_run_and_not_of_its_step_beside_it(
+    instance: DagsterInstance, store: AlertRouter
+) -> None:
+    run(instance, hooked)
+    advance(instance, store, now=utc_now(), deadline=Deadline(60))
+    names = {incident.labels["alertname"]: incident.fingerprint for incident in firing(store)}
+
+    def told_after(minutes: int) -> dict[str, set[str]]:
+        """By alertname, what its receivers heard by then."""
+        with closing(
+            AlertRouter.from_file(
+                SHIPPED, environ={}, clock=lambda: utc_now() + timedelta(minutes=minutes)
+            )
+        ) as later:
+            later.dispatch(until_idle=True)
+            return {
+                name: {attempt.purpose.value for attempt in store.store.attempts(fingerprint)}
+                for name, fingerprint in names.items()
+            }
+
+    assert told_after(2) == {"RunFailed": {"open"}, "StepFailed": set()}
+    store.resolve({"alertname": "RunFailed"})
+    assert told_after(4) == {"RunFailed": {"open", "resolve"}, "StepFailed": {"open"}}
 
 
 def test_a_step_that_dagster_tries_again_is_told_once(
