@@ -12,7 +12,8 @@ RUN sed -n -e '/^uv==/,/^ *# via/p' -e '/^setuptools==/,/^ *# via/p' requirement
 COPY deploy/requirements.lock ./deploy/
 RUN python -m venv --without-pip /opt/wdh \
  && tools/bin/uv pip sync --quiet --no-cache --require-hashes deploy/requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
+COPY docs/runbooks ./docs/runbooks
 COPY src ./src
 RUN tools/bin/python -c 'from setuptools.build_meta import build_wheel; build_wheel("dist")' \
  && tools/bin/uv pip install --quiet --no-cache --no-deps dist/*.whl

@@ -24,7 +24,7 @@ def main() -> None:
     reads = argparse.ArgumentParser(prog="python -m dashboards", description=__doc__)
     reads.add_argument("--out", type=Path, default=SHIPPED, help="a folder; default: %(default)s")
     reads.add_argument("--dagster-url", default=shipped.dagster, help="default: %(default)s")
-    reads.add_argument("--runbook-url", default=shipped.runbooks, help="as WDH_RUNBOOK_URL")
+    reads.add_argument("--runbook-url", default=shipped.runbooks, help="default: %(default)s")
     told = reads.parse_args()
     told.out.mkdir(parents=True, exist_ok=True)
     for board in boards(Addresses(told.dagster_url, told.runbook_url)):

@@ -10,4 +10,4 @@ class Addresses:
     """dagster: WDH_DAGSTER_URL; runbooks: WDH_RUNBOOK_URL, where docs/runbooks is served."""
 
     dagster: str = "http://127.0.0.1:3000"
-    runbooks: str = ""
+    runbooks: str = "http://127.0.0.1:9464/runbooks"

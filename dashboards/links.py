@@ -31,7 +31,7 @@ class Link:
 
 
 RUNS_OF_JOB = Link("Runs in Dagster", f'{DAGSTER}/runs?q[0]=job:${{__data.fields["Job"]}}')
-# Its title says where the page is, where nobody has said at which address.
+# Its title says where the page is, should nobody answer at that address.
 RUNBOOK = Link(
     'What to do: docs/runbooks/${__data.fields["Alert"]}.md',
     f'{RUNBOOKS}/${{__data.fields["Alert"]}}.md',

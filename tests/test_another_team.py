@@ -35,8 +35,9 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bare")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, source)
+    shutil.copytree(CHECKOUT / "docs" / "runbooks", source / "docs" / "runbooks")
     shutil.copytree(
         CHECKOUT / "src" / "work_data_hub",
         source / "src" / "work_data_hub",

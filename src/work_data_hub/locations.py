@@ -1,4 +1,4 @@
-"""Where things are when nobody says: state directory, stores, alerts.yml.
+"""Where things are when nobody says: state directory, stores, alerts.yml, runbooks.
 
 Standard library only, read from the environment at each call. Both halves of the package start
 here: the pipeline through `config.settings`, the router's Dagster side directly.
@@ -9,6 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+
+# Where `wdh serve` answers.
+LISTEN = "127.0.0.1:9464"
+RUNBOOK_URL = f"http://{LISTEN}/runbooks"
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -47,10 +51,16 @@ def alerts_config(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:
-    """The alert's page under WDH_RUNBOOK_URL, where docs/runbooks is served; empty when not set."""
+    """The alert's page under WDH_RUNBOOK_URL, else where `wdh serve` shows it by default."""
     env = os.environ if environ is None else environ
-    base = (env.get("WDH_RUNBOOK_URL") or "").rstrip("/")
-    return f"{base}/{alertname}.md" if base else ""
+    return f"{(env.get('WDH_RUNBOOK_URL') or RUNBOOK_URL).rstrip('/')}/{alertname}.md"
+
+
+def runbooks() -> Path:
+    """The folder of the runbooks: a wheel brings them along, a checkout has them in docs."""
+    package = Path(__file__).parent
+    installed = package / "runbooks"
+    return installed if installed.is_dir() else package.parents[1] / "docs" / "runbooks"
 
 
 def with_psycopg3(url: str) -> str:

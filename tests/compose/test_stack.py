@@ -104,6 +104,9 @@ def test_a_failed_run_is_told_by_webhook_and_by_mail(stack: Stack) -> None:
     link = alert["generatorURL"]
     assert link.startswith(stack.url("dagster", "/runs/"))
     assert requests.get(link, timeout=10).status_code == 200
+    runbook = alert["annotations"]["runbook_url"]
+    assert runbook == stack.url("alerting", "/runbooks/RunFailed.md")
+    assert "RunFailed" in requests.get(runbook, timeout=10).text
     query = f'subject:"{MULTI_FILE_JOB}"'
     [mail, *_] = wait_for("RunFailed in the mail catcher", lambda: stack.mails(query))
     assert [to["Address"] for to in mail["To"]] == ["on-call@example.org"]

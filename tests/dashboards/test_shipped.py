@@ -11,6 +11,8 @@ import pytest
 from dashboards.__main__ import boards as coded
 from dashboards.addresses import Addresses
 
+from work_data_hub import locations
+
 from .shipped import (
     FILES,
     FOLDER,
@@ -145,6 +147,11 @@ def test_the_links_lead_where_the_code_was_told() -> None:
     for each in coded(told):
         assert '"https://dagster.example"' in each.json()
         assert '"https://runbooks.example"' in each.json()
+
+
+def test_links_lead_to_the_same_runbooks_as_those_of_messages() -> None:
+    assert Addresses().runbooks == locations.RUNBOOK_URL
+    assert all(f'"{locations.RUNBOOK_URL}"' in each.json() for each in coded(Addresses()))
 
 
 def _values(node: Any, key: str) -> list[Any]:

@@ -121,8 +121,11 @@ def test_the_message_leads_to_the_run_and_to_what_started_it(
     assert alert.annotations["attempt"] == "2"
 
 
-def test_the_runbook_is_linked_where_its_address_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "runbook_url" not in events.run_failed(a_run(), a_failure(), IN_LOAD).annotations
+def test_the_runbook_is_linked_at_wdh_serve_or_where_somebody_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes = events.run_failed(a_run(), a_failure(), IN_LOAD).annotations
+    assert notes["runbook_url"] == "http://127.0.0.1:9464/runbooks/RunFailed.md"
     monkeypatch.setenv("WDH_RUNBOOK_URL", "https://wiki.example.com/runbooks/")
     notes = events.step_failed(a_run(), LOAD, at=FAILED_AT).annotations
     assert notes["runbook_url"] == "https://wiki.example.com/runbooks/StepFailed.md"

@@ -99,7 +99,10 @@ def _alert(
 ) -> Alert:
     """summary: in English and in Chinese."""
     labels = labels_of(alertname, name) | {SEVERITY: severity.value}
-    texts = {"summary": summary[0], "summary_zh": summary[1], **annotations}
-    if page := locations.runbook_url(alertname):
-        texts["runbook_url"] = page
+    texts = {
+        "summary": summary[0],
+        "summary_zh": summary[1],
+        "runbook_url": locations.runbook_url(alertname),
+        **annotations,
+    }
     return Alert(labels, texts, event_key=event_key)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..locations import LISTEN
 from .errors import Mistake
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ MAX_PORT = 65_535
 _ListenOption = typer.Option("--listen", metavar="HOST:PORT", help="Where it answers over HTTP.")
 
 
-def serve(listen: Annotated[str, _ListenOption] = "127.0.0.1:9464") -> None:
+def serve(listen: Annotated[str, _ListenOption] = LISTEN) -> None:
     """Watch the Dagster instance of DAGSTER_HOME, tell what is due, and answer over HTTP.
 
-    /metrics for Prometheus, /-/healthy and /-/ready. Until SIGTERM or Ctrl-C; deliveries that are
-    under way are brought to their ends. Any number may run beside each other and beside Dagster's
-    alerting sensor. It loads no user code.
+    /metrics for Prometheus, /-/healthy and /-/ready, /runbooks/ for people. Until SIGTERM or
+    Ctrl-C; deliveries that are under way are brought to their ends. Any number may run beside each
+    other and beside Dagster's alerting sensor. It loads no user code.
     """
     from ..config.settings import get_settings
     from ..observability.live_router import LiveRouter

@@ -142,7 +142,7 @@ def run_url(run_id: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:
-    """The page on what to do about such an alert; empty where WDH_RUNBOOK_URL is not set."""
+    """The page on what to do about such an alert."""
     return locations.runbook_url(alertname, environ)
 
 

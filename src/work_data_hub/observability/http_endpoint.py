@@ -1,4 +1,6 @@
-"""What `wdh serve` answers over HTTP: metrics for Prometheus, health for whoever restarts it."""
+"""What `wdh serve` answers over HTTP: metrics for Prometheus, health for whoever restarts it, pages
+for people.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..alerting.logs import logger
@@ -46,12 +49,15 @@ def answering(
     *,
     registry: CollectorRegistry,
     checks: Mapping[str, Callable[[], Verdict]],
+    pages: Mapping[str, Callable[[], str]] = MappingProxyType({}),
 ) -> Iterator[str]:
     """Answers in threads of its own while the block runs; gives its address.
 
-    port: 0 takes a free one. checks: by path. Raises OSError when it cannot listen there.
+    port: 0 takes a free one. checks, pages: by path; a page is HTML. Raises OSError when it cannot
+    listen there.
     """
-    handler = type("Handler", (_Handler,), {"registry": registry, "checks": dict(checks)})
+    answers = {"registry": registry, "checks": dict(checks), "pages": dict(pages)}
+    handler = type("Handler", (_Handler,), answers)
     server = (_Server6 if ":" in host else _Server)((host, port), handler)
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
@@ -67,6 +73,7 @@ def answering(
 class _Handler(BaseHTTPRequestHandler):
     registry: CollectorRegistry
     checks: Mapping[str, Callable[[], Verdict]]
+    pages: Mapping[str, Callable[[], str]]
     timeout = _CLIENT_TIMEOUT_S
     server_version = "wdh"
     sys_version = ""
@@ -79,8 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif check := self.checks.get(path):
             verdict = check()
             self._answer(verdict.status, verdict.text.encode())
+        elif page := self.pages.get(path):
+            body = page().encode()
+            self._answer(HTTPStatus.OK, body, content_type="text/html; charset=utf-8")
         else:
-            known = "\n".join(("/metrics", *self.checks))
+            lists = (path for path in self.pages if path.endswith("/"))
+            known = "\n".join(("/metrics", *self.checks, *lists))
             self._answer(HTTPStatus.NOT_FOUND, f"There is:\n{known}\n".encode())
 
     do_HEAD = do_GET  # noqa: N815 - http.server looks it up by this name

@@ -18,7 +18,7 @@ from ..alerting.redact import Redactor
 from ..alerting.sink import Deadline
 from ..alerting.timing import utc_now
 from ..alerting.workers import DELIVERY_DEADLINE_S, OVERRUN_S
-from . import feed, tally
+from . import feed, runbooks, tally
 from .http_endpoint import Verdict, answering
 from .live_router import LiveRouter
 from .reconciler import Reconciler
@@ -191,7 +191,8 @@ def serve(
     for collector in (*service.collectors(), *collectors):
         registry.register(collector)
     checks = {"/-/healthy": service.healthy, "/-/ready": service.ready}
-    with answering(host, port, registry=registry, checks=checks) as address:
+    answers = answering(host, port, registry=registry, checks=checks, pages=runbooks.pages())
+    with answers as address:
         service.rounds.start()
         announce(address)
         while not stop.wait(1.0):
