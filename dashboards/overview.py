@@ -167,7 +167,7 @@ def _untold() -> Drawn:
         Words(
             "Not told",
             "Notifications that were given up, and integrations that are switched off until"
-            " somebody acts: `wdh dead-letters list`. More on the dashboard Alerting.",
+            " somebody acts: `wdh alerts dead-letters list`. More on the dashboard Alerting.",
             "放弃投递的通知数，加上被停用、等待人工处理的渠道数。详见 Alerting。",
         ),
         now(untold),
