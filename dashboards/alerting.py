@@ -85,8 +85,8 @@ def _dead() -> Drawn:
     return _sum(
         "Dead letters",
         "wdh_dead_letters",
-        "Notifications that were given up: `wdh alerts dead-letters list`. Each waits to be replayed"
-        " or dropped.",
+        "Notifications that were given up: `wdh alerts dead-letters list`. Each waits to be"
+        " replayed or dropped.",
         "放弃投递的通知，等待重发或丢弃。",
         BAD,
     )
