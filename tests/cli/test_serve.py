@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from work_data_hub.cli.errors import Mistake
-from work_data_hub.cli.serve import address_of, dagster_instance
+from work_data_hub.cli.serve import address_of, dagster_instance, sources_of_pipeline
+from work_data_hub.config.settings import get_settings
+from work_data_hub.io.loader.warehouse_loader import Warehouse
+from work_data_hub.observability.sources import SourceCollector, SourceReader
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,23 @@ def test_a_storage_that_does_not_answer_is_a_sentence_without_its_password(
     with pytest.raises(Mistake, match="cannot be read: OperationalError") as raised:
         dagster_instance({"DAGSTER_HOME": str(tmp_path)})
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_pipeline_that_comes_after_it_has_its_metrics_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WDH_STATE_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    settings = get_settings()
+    sources = sources_of_pipeline(settings)
+
+    def domains() -> set[str]:
+        """Read by a collector of its own, so nothing is old."""
+        families = SourceCollector(map(SourceReader, sources)).collect()
+        samples = (sample for family in families for sample in family.samples)
+        return {sample.labels["domain"] for sample in samples if sample.name == "wdh_rows_total"}
+
+    assert domains() == set()
+    with Warehouse.open(settings.warehouse_url) as warehouse, warehouse.writing():
+        pass
+    assert domains() == {"trustee_performance"}

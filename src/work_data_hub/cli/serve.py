@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,21 +109,34 @@ def _dagster_collector(instance: DagsterInstance, settings: Settings) -> Dagster
         instance,
         store=Store(settings.alerts_url),
         dagster_url=settings.webserver_url or settings.dagster_url,
-        more=_pipeline_sources(settings),
+        more=sources_of_pipeline(settings),
         patience=_limits(settings).daemons,
     )
 
 
-def _pipeline_sources(settings: Settings) -> list[Source[Any]]:
-    """What the pipeline tells of itself; nothing for a team that only adopted the router."""
+def sources_of_pipeline(settings: Settings) -> list[Source[Any]]:
+    """What the pipeline tells of itself; nothing for a team that only adopted the router.
+
+    Whether there is one is looked at anew each time: the first load may come after the start.
+    """
     if not all(find_spec(name) for name in ("polars", "fastexcel")):
-        return []
-    named = {"warehouse_url", "data_base_dir", "data_sources_config"} & settings.model_fields_set
-    if not named and not (settings.state_dir / "warehouse.db").exists():
         return []
     from ..orchestration.metrics import pipeline_sources
 
-    return pipeline_sources(settings)
+    return [_once_there(source, settings) for source in pipeline_sources(settings)]
+
+
+def _once_there(source: Source[Any], settings: Settings) -> Source[Any]:
+    def read() -> object:
+        return source.read() if _has_pipeline(settings) else source.nothing
+
+    return replace(source, read=read)
+
+
+def _has_pipeline(settings: Settings) -> bool:
+    """A setting names its folder or its warehouse, or it has loaded something."""
+    named = {"warehouse_url", "data_base_dir", "data_sources_config"} & settings.model_fields_set
+    return bool(named) or (settings.state_dir / "warehouse.db").exists()
 
 
 def address_of(listen: str) -> tuple[str, int]:
