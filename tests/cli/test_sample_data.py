@@ -12,9 +12,11 @@ import pytest
 from work_data_hub.cli.sample_data import (
     HEADING,
     SHANGHAI,
+    NoSampleFolder,
     SampleFile,
     SampleFolderInUse,
     broken_on_purpose,
+    mend_sample_data,
     write_sample_data,
 )
 from work_data_hub.cli.sample_workbook import CellError, Percent, Sheet, workbook
@@ -185,6 +187,28 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(folder: Path) -> None:
     with pytest.raises(SampleFolderInUse, match="is not empty"):
         write_sample_data(folder, now=NOW)
     assert [path.name for path in folder.iterdir()] == ["report.xlsx"]
+
+
+def test_what_is_broken_on_purpose_is_sent_again_whole_and_of_its_own_month(
+    folder: Path, sample: list[SampleFile]
+) -> None:
+    (broken,) = broken_on_purpose(folder)
+    others = {f.relative_path: (folder / f.relative_path).read_bytes() for f in sample}
+    del others[broken]
+    [mended] = mend_sample_data(folder)
+    assert mended.relative_path == broken == "2024_12_受托业绩报告.xlsx"
+    _, *rows = rows_of(folder / broken)
+    assert len(rows) == 24
+    assert {row[:2] for row in rows} == {(2024, 12)}
+    assert (folder / broken).stat().st_mtime > NOW.timestamp(), "it came just now"
+    assert {name: (folder / name).read_bytes() for name in others} == others
+    assert broken_on_purpose(folder) == frozenset()
+    assert mend_sample_data(folder) == []
+
+
+def test_a_folder_that_holds_no_sample_is_not_mended(tmp_path: Path) -> None:
+    with pytest.raises(NoSampleFolder, match="holds no sample"):
+        mend_sample_data(tmp_path)
 
 
 def test_the_writer_keeps_text_numbers_errors_and_markup_apart(tmp_path: Path) -> None:

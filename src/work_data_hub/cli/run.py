@@ -70,12 +70,15 @@ def run(  # noqa: PLR0917 - typer hands options over by position
 
 def sample_data(
     directory: Annotated[Path, typer.Argument(help="Made if it is not there.")],
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Only write what is broken there again, whole.")
+    ] = False,
 ) -> None:
     """Write sample workbooks of several months: good, dirty, with totals, broken, without rows."""
     from .console import show_table
-    from .sample_data import write_sample_data
+    from .sample_data import mend_sample_data, write_sample_data
 
-    written = write_sample_data(directory)
+    written = mend_sample_data(directory) if mend else write_sample_data(directory)
     show_table(
         f"Sample workbooks in {directory}",
         ["file", "what it holds"],

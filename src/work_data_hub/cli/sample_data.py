@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ from ..io.errors import PipelineError
 from .sample_workbook import Cell, CellError, Percent, Sheet, workbook
 
 MARKER = ".sample.json"
+# How the name of every sample file begins, whichever way it is written.
+YEAR_AND_MONTH = re.compile(r"(\d{4})[_-]?(\d{2})")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HEADING = ("年", "月", "计划代码", "公司代码", "收益率", "净值", "规模")
 PLANS = ("000123", "000456", "QY1001", "QY1002", "ZY2001.A", "ZY2002.B")
@@ -32,6 +35,10 @@ Contents = Callable[[date], bytes]
 
 class SampleFolderInUse(PipelineError):
     """The folder holds something else, and a sample among it would be loaded with it."""
+
+
+class NoSampleFolder(PipelineError):
+    """The folder holds no sample, so nothing in it is broken on purpose."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +72,49 @@ def write_sample_data(directory: Path, *, now: datetime | None = None) -> list[S
         mtime_s = _reported_at(month, now).timestamp()
         os.utime(path, (mtime_s, mtime_s))
         written.append(file)
-    listing = {"files": [asdict(file) for file in written]}
-    text = json.dumps(listing, ensure_ascii=False, indent=2) + "\n"
-    (directory / MARKER).write_text(text, encoding="utf-8")
+    _write_listing(directory, written)
     return written
+
+
+def mend_sample_data(directory: Path) -> list[SampleFile]:
+    """Writes the files that are broken on purpose again, whole, as their sender would send them.
+
+    Returns those: from now on none is meant to fail, so a second time there are none. Each keeps
+    its month, whenever the sample was written. Raises NoSampleFolder.
+    """
+    listed = _listing(directory)
+    if not listed:
+        raise NoSampleFolder(f"{directory} holds no sample; `wdh sample-data` writes one")
+    mended = []
+    for file in listed:
+        if file.fails:
+            name = YEAR_AND_MONTH.match(Path(file.relative_path).name)
+            assert name is not None
+            month = date(int(name[1]), int(name[2]), 1)
+            (directory / file.relative_path).write_bytes(_good(month))
+            mended.append(replace(file, holds="good, sent again", fails=False))
+    now_whole = {file.relative_path: file for file in mended}
+    _write_listing(directory, [now_whole.get(file.relative_path, file) for file in listed])
+    return mended
 
 
 def broken_on_purpose(directory: Path) -> frozenset[str]:
     """The relative paths that are meant to fail; none where the folder is no sample."""
+    return frozenset(file.relative_path for file in _listing(directory) if file.fails)
+
+
+def _write_listing(directory: Path, files: Sequence[SampleFile]) -> None:
+    listing = {"files": [asdict(file) for file in files]}
+    text = json.dumps(listing, ensure_ascii=False, indent=2) + "\n"
+    (directory / MARKER).write_text(text, encoding="utf-8")
+
+
+def _listing(directory: Path) -> list[SampleFile]:
     marker = directory / MARKER
     if not marker.is_file():
-        return frozenset()
+        return []
     listing = json.loads(marker.read_text(encoding="utf-8"))
-    return frozenset(file["relative_path"] for file in listing["files"] if file["fails"])
+    return [SampleFile(**file) for file in listing["files"]]
 
 
 def _months_before(month: date, count: int) -> date:
