@@ -5,20 +5,25 @@ broken, and a Prometheus that has watched from the start.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 from dagster import AssetMaterialization, DagsterInstance
 
-from work_data_hub.alerting.testing import Receiver
+from work_data_hub import locations
+from work_data_hub.alerting.store.reading import Reading
+from work_data_hub.alerting.store.store import Store
+from work_data_hub.alerting.testing.http_server import Fault, Receiver
 from work_data_hub.cli.sample_data import write_sample_data
 from work_data_hub.config.settings import SHIPPED_DATA_SOURCES
 
@@ -65,17 +70,22 @@ class Demo:
     logs: Path
     began: float
 
-    def wdh(self, *words: str) -> str:
-        """What a command prints."""
+    def wdh(self, *words: str) -> Any:
+        """What a command says, read from its JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "work_data_hub.cli", *words],
+            [sys.executable, "-m", "work_data_hub.cli", *words, "--json"],
             env=dict(self.environ),
             capture_output=True,
             text=True,
             timeout=60,
             check=True,
         )
-        return done.stdout
+        return json.loads(done.stdout)
+
+    def reading(self) -> Reading:
+        """The alert store's own numbers of this moment."""
+        with closing(Store(locations.alerts_url(self.environ))) as store:
+            return store.reading(now=time.time())
 
     def until(self, expr: str, *, seconds: float = 180) -> None:
         """Wait until Prometheus says that it is so."""
@@ -101,7 +111,8 @@ def demo(folder: Path) -> Iterator[Demo]:
     """Up, with nothing broken yet but two receivers and some of the sample data."""
     with ExitStack() as stack:
         good, refusing, denying = (stack.enter_context(Receiver()) for _ in range(3))
-        good.answer(503)
+        # Tried again: what was refused, and what was taken without a word, so perhaps told twice.
+        good.answer(503, Fault.DROP_TAKEN)
         refusing.answer(*[400] * 1_000)
         denying.answer(*[401] * 1_000)
         urls = {"good": good.address, "refusing": refusing.address, "denying": denying.address}
