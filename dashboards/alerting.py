@@ -7,7 +7,7 @@ from .addresses import Addresses
 from .board import Board, Row
 from .exporter import build, errors, feed_lag, overflow, scrape_time, sources
 from .links import RUNBOOK
-from .look import BAD, GOOD, OF_DELIVERY, OF_SEVERITY, WARNING, coloured, steps
+from .look import BAD, GOOD, OF_DELIVERY, OF_SEVERITY, WARNING, coloured, limit, steps
 from .panels import Drawn, Size, Words, bars, lines, number, spread
 from .promql import RECEIVER, STEP, buckets, gained, latest, or_zero, quantile
 from .queries import counts, now, over_time, rows
@@ -184,6 +184,7 @@ def _reasons() -> Drawn:
         ),
         over_time(f"sum by (reason) ({failures})", "{{reason}}"),
         size=Size(6),
+        limit=limit(1, WARNING),
     )
 
 
@@ -230,7 +231,7 @@ def _waiting() -> Drawn:
         size=Size(8),
         unit="s",
         colors={"oldest": WARNING},
-        limit=steps("transparent", {300: BAD}),
+        limit=limit(300, BAD),
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from . import variables
 from .addresses import Addresses
 from .board import Board, Row
-from .files import failed_files, newest_file, quarantined, rows_loaded
-from .look import BAD, OF_DATA, WARNING, coloured, steps
+from .files import MAX_AGE_S, failed_files, newest_file, quarantined, rows_loaded
+from .look import OF_DATA, WARNING, coloured, limit, steps
 from .panels import Drawn, Size, Words, bars, lines, spread
 from .promql import DOMAIN, STEP, buckets, gained, latest
 from .queries import counts, over_time, rows
 from .tables import Column, rows_of
 
+# Three of WDH_DQ_INTERVAL_S as it is where nobody sets it.
+MAX_PROBE_AGE_S = 3 * 600
 ROW_OUTCOMES = ("loaded", "superseded", "quarantined", "replayed")
 
 
@@ -75,7 +77,7 @@ def _age() -> Drawn:
         over_time(f"time() - {newest}", "{{domain}}"),
         size=Size(8),
         unit="s",
-        limit=steps("transparent", {45 * 86_400: WARNING}),
+        limit=limit(MAX_AGE_S, WARNING),
     )
 
 
@@ -123,6 +125,7 @@ def _in_quarantine() -> Drawn:
         ),
         over_time(latest("wdh_quarantine_open_rows", "domain", match=DOMAIN), "{{domain}}"),
         size=Size(7),
+        limit=limit(1, WARNING),
     )
 
 
@@ -167,6 +170,7 @@ def _findings() -> Drawn:
         ),
         over_time(f"sum by (alertname) ({findings})", "{{alertname}}"),
         size=Size(9),
+        limit=limit(1, WARNING),
         window="30m",
     )
 
@@ -176,12 +180,23 @@ def _probed() -> Drawn:
     return rows_of(
         Words(
             "Last probe",
-            "When the newest file of each domain was last looked at.",
-            "各业务域最近一次探测的时间。",
+            "When the newest file of each domain was last looked at. Orange: three probes have not"
+            " come.",
+            "各业务域最近一次探测的时间；橙色表示已错过三次。",
             none="no probe yet",
         ),
-        [Column("domain", "Domain"), Column("Value", "Probed", unit="dateTimeFromNow")],
+        [
+            Column("domain", "Domain"),
+            Column("Value #A", "Probed", unit="dateTimeFromNow"),
+            Column(
+                "Value #B",
+                "Age",
+                unit="s",
+                thresholds=steps("text", {MAX_PROBE_AGE_S: WARNING}).build(),
+            ),
+        ],
         rows(f"1000 * {probed}"),
+        rows(f"time() - {probed}"),
         size=Size(6),
         sort="Domain",
     )
@@ -200,7 +215,7 @@ def _assets() -> Drawn:
             Column("asset_key", "Asset"),
             Column("Value #A", "Last materialized", unit="dateTimeFromNow"),
             Column(
-                "Value #B", "Age", unit="s", thresholds=steps("text", {7 * 86_400: BAD}).build()
+                "Value #B", "Age", unit="s", thresholds=steps("text", {MAX_AGE_S: WARNING}).build()
             ),
         ],
         rows(f"1000 * {made}"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from .look import BAD, UP, WARNING, steps
+from .look import BAD, UP, WARNING, limit, steps
 from .panels import Drawn, Size, Words, bars, lines, states
 from .promql import latest
 from .queries import over_time, rows
 from .tables import Column, rows_of
+
+# As observability/sources.py has it.
+DEADLINE_S = 5
 
 
 def feed_lag() -> Drawn:
@@ -44,13 +47,15 @@ def scrape_time() -> Drawn:
     return lines(
         Words(
             "How long the sources take",
-            "Each source's last answer; the slowest makes the scrape.",
-            "各来源最近一次应答的耗时。",
+            "Each source's last answer; the slowest makes the scrape. The line is their deadline:"
+            " one that is past it is down.",
+            "各来源最近一次应答的耗时；超过期限即视为不可用。",
             none="no metrics",
         ),
         over_time(latest("wdh_scrape_source_duration_seconds", "source"), "{{source}}"),
         size=Size(8),
         unit="s",
+        limit=limit(DEADLINE_S, BAD),
     )
 
 
@@ -69,6 +74,7 @@ def errors() -> Drawn:
         over_time(failed, "source {{source}}"),
         over_time(raised, "round {{round}}"),
         size=Size(8),
+        limit=limit(1, WARNING),
     )
 
 
@@ -81,7 +87,10 @@ def overflow() -> Drawn:
             "超出上限、归入 other 的名称数。",
             none="nothing is left out",
         ),
-        [Column("metric", "Metric"), Column("Value", "Names", width=90)],
+        [
+            Column("metric", "Metric"),
+            Column("Value", "Names", thresholds=steps("text", {1: WARNING}).build(), width=90),
+        ],
         rows(latest("wdh_scrape_overflowed", "metric")),
         size=Size(8),
         sort="Names",

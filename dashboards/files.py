@@ -8,6 +8,8 @@ from .promql import gained, latest, or_zero
 from .queries import now, over_time
 
 SIZE = Size(6, 4)
+# StaleFile: max_file_age_days of data_sources.yml as shipped.
+MAX_AGE_S = 45 * 86_400
 
 
 def newest_file(domains: str = "") -> Drawn:
@@ -23,7 +25,7 @@ def newest_file(domains: str = "") -> Drawn:
         now(f"time() - min({newest})"),
         size=SIZE,
         unit="s",
-        colors=steps("text", {45 * 86_400: WARNING}),
+        colors=steps("text", {MAX_AGE_S: WARNING}),
         decimals=1,
     )
 

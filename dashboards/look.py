@@ -59,6 +59,11 @@ def steps(base: str, above: Mapping[float, str] | None = None) -> build.Threshol
     )
 
 
+def limit(at: float, color: str) -> build.ThresholdsConfig:
+    """A line at this height, and nothing below it."""
+    return steps("transparent", {at: color})
+
+
 def words(of: Mapping[str, tuple[str, str]]) -> list[model.ValueMapping]:
     """Values as (text, colour)."""
     return [

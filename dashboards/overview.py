@@ -12,7 +12,7 @@ from .look import BAD, BUSY, GOOD, OF_SEVERITY, UP, WARNING, coloured, steps, wo
 from .panels import Drawn, Size, Words, number, states
 from .promql import LOCATION, RUNS, gained, latest, or_zero
 from .queries import now, over_time, rows
-from .schedules import schedules_table
+from .schedules import DUE_IN, schedules_table
 from .tables import Column, rows_of
 
 OPEN = latest("wdh_incidents_open", "alertname", "severity")
@@ -150,7 +150,7 @@ def _due() -> Drawn:
         now(f"min({SCHEDULED}) - time()"),
         size=Size(3, 4),
         unit="s",
-        colors=steps(BAD, {-120: "text"}),
+        colors=DUE_IN,
         decimals=None,
     )
 

@@ -111,17 +111,12 @@ def lines(
     limit: build.ThresholdsConfig | None = None,
 ) -> timeseries.Panel:
     """Lines over time. colors: of the series by their name; limit: drawn as a dashed line."""
-    panel = (
-        _over_time(words, asks, size=size, unit=unit, colors=colors or {})
+    return (
+        _over_time(words, asks, size=size, unit=unit, colors=colors or {}, limit=limit)
         .draw_style(common.GraphDrawStyle.LINE)
         .fill_opacity(8)
         .show_points(common.VisibilityMode.NEVER)
     )
-    if limit is not None:
-        panel.thresholds(limit).thresholds_style(
-            build_common.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
-        )
-    return panel
 
 
 def bars(
@@ -129,11 +124,12 @@ def bars(
     *asks: queries.Dataquery,
     size: Size,
     colors: Mapping[str, str] | None = None,
+    limit: build.ThresholdsConfig | None = None,
     window: str = "5m",
 ) -> timeseries.Panel:
     """What was counted in each step of time, stacked; no step is shorter than `window`."""
     return (
-        _over_time(words, asks, size=size, unit="short", colors=colors or {})
+        _over_time(words, asks, size=size, unit="short", colors=colors or {}, limit=limit)
         .draw_style(common.GraphDrawStyle.BARS)
         .fill_opacity(80)
         .line_width(0)
@@ -151,6 +147,7 @@ def _over_time(
     size: Size,
     unit: str,
     colors: Mapping[str, str],
+    limit: build.ThresholdsConfig | None,
 ) -> timeseries.Panel:
     panel = (
         dressed(timeseries.Panel(), words, size, asks, unit)
@@ -169,6 +166,10 @@ def _over_time(
             .sort(common.SortOrder.DESCENDING)
         )
     )
+    if limit is not None:
+        panel.thresholds(limit).thresholds_style(
+            build_common.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        )
     for name, color in colors.items():
         panel.override_by_name(name, [dashboard.DynamicConfigValue("color", _fixed(color))])
     return panel

@@ -7,7 +7,7 @@ from .addresses import Addresses
 from .board import Board, Row
 from .jobs import ENDED, JOB, jobs_table, runs_that_ended
 from .links import RUNS_OF_JOB
-from .look import BAD, BUSY, GOOD, OF_STATUS, WARNING, coloured, steps, words
+from .look import BAD, BUSY, GOOD, OF_STATUS, WARNING, coloured, limit, steps, words
 from .panels import Drawn, Size, Words, bars, lines, number, spread, states
 from .promql import LOCATION, RANGE, RUNS, STEP, buckets, gained, latest, or_zero, quantile
 from .queries import counts, now, over_time, rows
@@ -136,6 +136,7 @@ def _failures() -> Drawn:
         ),
         over_time(f"sum by (job_name) ({failed})", "{{job_name}}"),
         size=Size(10),
+        limit=limit(1, BAD),
     )
 
 
@@ -224,6 +225,7 @@ def _failed_steps() -> Drawn:
         ),
         over_time(f"sum by (step_key) ({_steps_ended('failure', over=STEP)})", "{{step_key}}"),
         size=Size(10),
+        limit=limit(1, BAD),
     )
 
 
@@ -238,14 +240,15 @@ def _late() -> Drawn:
         Words(
             "How late schedules are",
             "How long ago the next tick was due; 0 while it is yet to come. A schedule that stays"
-            " late is one whose daemon or code location is gone.",
-            "调度晚点多久；0 表示未到时间。持续晚点说明守护进程或代码位置不在。",
+            " late is one whose daemon or code location is gone; ScheduleMissed opens at 300 s.",
+            "调度晚点多久；0 表示未到时间。持续晚点说明守护进程或代码位置不在。"
+            "超过 300 秒触发 ScheduleMissed。",
             none="no schedule is running",
         ),
         over_time(f"clamp_min(time() - {due}, 0)", "{{schedule_name}}"),
         size=Size(10),
         unit="s",
-        limit=steps("transparent", {120: BAD}),
+        limit=steps("transparent", {120: WARNING, 300: BAD}),
     )
 
 

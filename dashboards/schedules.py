@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from .look import BAD, OF_STATUS, coloured, steps
+from .look import BAD, OF_STATUS, WARNING, coloured, steps
 from .panels import Drawn, Size, Words
 from .promql import LOCATION, latest
 from .queries import rows
 from .tables import Column, rows_of
 
 SCHEDULE = ("location", "schedule_name")
+# Below zero it is late; ScheduleMissed opens at 300 s.
+DUE_IN = steps(BAD, {-300: WARNING, -120: "text"})
 
 
 def schedules_table(size: Size) -> Drawn:
@@ -32,7 +34,7 @@ def schedules_table(size: Size) -> Drawn:
                 "Value #D",
                 "Due in",
                 unit="s",
-                thresholds=steps(BAD, {-120: "text"}).build(),
+                thresholds=DUE_IN.build(),
                 width=110,
             ),
         ],

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dashboards.__main__ import boards as coded
 from dashboards.addresses import Addresses
 
 from work_data_hub import locations
+from work_data_hub.config.data_sources import load_data_sources
+from work_data_hub.config.settings import SHIPPED_DATA_SOURCES
+from work_data_hub.observability.daemons import Patience
+from work_data_hub.observability.sources import DEADLINE_S
 
 from .shipped import (
     FILES,
@@ -29,6 +34,24 @@ ROOT = Path(__file__).parents[2]
 # https://grafana.com/docs/grafana/latest/dashboards/variables/add-template-variables/#global-variables
 GLOBAL = {"__interval", "__range", "__rate_interval", "__data"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+JUDGE_NOTHING = {
+    "Rows loaded": "a day without files is no fault",
+    "Runs: success": "any number is well",
+    "Runs: canceled": "somebody wished it",
+    "Since when": "a moment; whether anything is open, the panels beside it judge",
+    "How long the last run took": "each job has its own usual time; RunStuck compares with it",
+    "What runs": "versions",
+    "Run time": "Grafana draws no limit on a heatmap",
+    "Time of the exchanges": "the same",
+    "Time to load a file": "the same",
+}
+# Which panels show what a rule of Prometheus watches.
+LIMITS_OF_RULES = {
+    "ScheduleMissed": ("Next run in", "Schedules", "How late schedules are"),
+    "DispatchLag": ("Dispatch lag", "Dispatch lag over time"),
+    "FeedLag": ("How far behind the readers are",),
+}
 
 every_board = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
@@ -60,12 +83,52 @@ def test_every_panel_says_what_it_shows_in_english_and_chinese(path: Path) -> No
 
 
 @every_board
-def test_every_number_has_a_unit_and_every_judgement_its_threshold(path: Path) -> None:
+def test_every_panel_has_a_unit_and_a_limit_or_a_colour_for_what_is_wrong(path: Path) -> None:
     for panel in panels(board(path)):
-        defaults = panel["fieldConfig"]["defaults"]
-        assert defaults["unit"], panel["title"]
-        if panel["type"] in ("stat", "state-timeline"):
-            assert defaults["thresholds"]["steps"], panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert judges(panel) != (panel["title"] in JUDGE_NOTHING), panel["title"]
+
+
+def test_every_panel_that_judges_nothing_is_there() -> None:
+    titles = {panel["title"] for each in boards() for panel in panels(each)}
+    assert set(JUDGE_NOTHING) <= titles
+
+
+def judges(panel: Any) -> bool:
+    """It has a threshold, or colours for certain values, or for series of certain names."""
+    config = panel["fieldConfig"]
+    by_name = [each["id"] for override in config["overrides"] for each in override["properties"]]
+    return (
+        len(config["defaults"].get("thresholds", {}).get("steps", ())) > 1
+        or bool(config["defaults"].get("mappings"))
+        or not {"thresholds", "mappings", "color"}.isdisjoint(by_name)
+    )
+
+
+def test_the_limits_are_those_of_the_alerts() -> None:
+    rules = yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text("utf-8"))
+    exprs = {
+        rule["alert"]: rule["expr"]
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    for alert, titles in LIMITS_OF_RULES.items():
+        limit = float(exprs[alert].rpartition(">")[2])
+        assert [title for title in titles if limit not in limits(title)] == [], alert
+    domains = load_data_sources(SHIPPED_DATA_SOURCES).domains.values()
+    (too_old_days,) = {domain.validation.max_file_age_days for domain in domains}
+    assert too_old_days * 86_400 in limits("Age of the newest file")
+    stale = {of.total_seconds() for of in (Patience().quick, Patience().others)}
+    assert stale == limits("Since the daemons' last heartbeat")
+    assert DEADLINE_S in limits("How long the sources take")
+
+
+def limits(title: str) -> set[float]:
+    """The values of all thresholds of the panels with this title, without their signs."""
+    shown = [panel for each in boards() for panel in panels(each) if panel["title"] == title]
+    steps = _values([panel["fieldConfig"] for panel in shown], "steps")
+    return {abs(step["value"]) for each in steps for step in each if step["value"] is not None}
 
 
 @every_board
