@@ -84,8 +84,11 @@ class Stack:
         options = ["-p", PROJECT, "--env-file", str(self.env_file), "--profile", "mail"]
         return _docker("compose", *options, *files, *args, stdin=stdin, show=show)
 
+    def build(self) -> None:
+        self.compose("build", show=True)
+
     def up(self) -> None:
-        self.compose("up", "--detach", "--wait", "--build", show=True)
+        self.compose("up", "--detach", "--wait", show=True)
 
     def down(self) -> None:
         self.compose("down", "--volumes", "--remove-orphans", show=True)
@@ -97,6 +100,11 @@ class Stack:
         """Docker's own account: State, RestartCount and so on."""
         [found] = json.loads(_docker("inspect", self.container(service)))
         return dict(found)
+
+    def image_mb(self) -> float:
+        """What our image takes on disk, in millions of bytes."""
+        [found] = json.loads(_docker("image", "inspect", IMAGE))
+        return float(found["Size"]) / 1e6
 
     def health(self, service: str) -> str:
         return str(self.state(service)["State"]["Health"]["Status"])
@@ -129,11 +137,22 @@ class Stack:
     def url(self, service: str, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.ports[service.upper()]}{path}"
 
-    def get_json(self, service: str, path: str, **query: str) -> Any:
+    def get_json(
+        self, service: str, path: str, *, auth: tuple[str, str] | None = None, **query: str
+    ) -> Any:
         address = self.url(service, path) + (f"?{urlencode(query)}" if query else "")
-        answer = requests.get(address, timeout=10)
+        answer = requests.get(address, auth=auth, timeout=10)
         answer.raise_for_status()
         return answer.json()
+
+    def grafana_admin(self) -> tuple[str, str]:
+        """User and password, as .env has it."""
+        settings = dict(
+            line.split("=", 1)
+            for line in self.env_file.read_text(encoding="utf-8").splitlines()
+            if line and not line.startswith("#")
+        )
+        return "admin", settings["STACK_GRAFANA_PASSWORD"]
 
     def metric(self, query: str) -> float:
         """The value of a Prometheus query that has one result. Raises LookupError for none."""

@@ -11,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PASSWORDS = ("POSTGRES", "DAGSTER", "WAREHOUSE", "ALERTS", "GRAFANA")
@@ -46,6 +47,40 @@ def test_ports_are_open_to_this_machine_alone(name: str) -> None:
 @each_service
 def test_an_image_is_a_version_and_not_whatever_is_newest(name: str) -> None:
     assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", SERVICES[name]["image"])
+
+
+@each_service
+def test_a_service_is_an_ordinary_user(name: str) -> None:
+    user, _, group = str(SERVICES[name]["user"]).partition(":")
+    assert user not in ("", "0", "root")
+    assert group not in ("0", "root")
+
+
+def test_the_image_is_an_ordinary_users_and_built_on_a_version() -> None:
+    assert re.search(r"^ARG PYTHON_IMAGE=python:\d+\.\d+\.\d+-slim-\w+$", DOCKERFILE, re.MULTILINE)
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    _, _, shipped = DOCKERFILE.rpartition("\nFROM ")
+    (user,) = re.findall(r"^USER (\S+)$", shipped, re.MULTILINE)
+    assert user == "10001:10001"
+    ours = [each for each in SERVICES.values() if each.get("build")]
+    assert len(ours) == 4
+    assert {each["user"] for each in ours} == {user}
+
+
+def test_a_service_starts_when_what_it_needs_is_there() -> None:
+    order = {
+        name: {needed: how["condition"] for needed, how in service["depends_on"].items()}
+        for name, service in SERVICES.items()
+        if "depends_on" in service
+    }
+    assert order == {
+        "code": {"postgres": "service_healthy"},
+        "webserver": {"code": "service_healthy"},
+        "daemon": {"code": "service_healthy"},
+        "alerting": {"code": "service_healthy"},
+        "prometheus": {"alerting": "service_started"},
+        "grafana": {"prometheus": "service_started"},
+    }
 
 
 def test_the_database_and_the_code_server_are_open_to_nobody_outside() -> None:
