@@ -60,6 +60,21 @@ class DagsterDev:
         answer = self._ask(_CANCEL, {"run": run_id})
         assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess", answer
 
+    def switch_sensor(self, name: str, *, on: bool) -> None:
+        """As somebody does on Dagster's page."""
+        selector = {
+            "repositoryLocationName": self.location,
+            "repositoryName": "__repository__",
+            "sensorName": name,
+        }
+        if on:
+            answer = self._ask(_SENSOR_ON, {"selector": selector})["startSensor"]
+            assert answer["__typename"] == "Sensor", answer
+            return
+        sensor = self._ask(_SENSOR, {"selector": selector})["sensorOrError"]
+        answer = self._ask(_SENSOR_OFF, {"id": sensor["id"]})["stopSensor"]
+        assert answer["__typename"] == "StopSensorMutationResult", answer
+
     def is_loaded(self) -> bool:
         """Whether the project's definitions are there. Fails at once when they do not load."""
         try:
@@ -94,6 +109,17 @@ _CANCEL = """
 mutation($run: String!) {
   terminateRun(runId: $run, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename }
 }
+"""
+_SENSOR = """
+query($selector: SensorSelector!) {
+  sensorOrError(sensorSelector: $selector) { ... on Sensor { id } }
+}
+"""
+_SENSOR_ON = """
+mutation($selector: SensorSelector!) { startSensor(sensorSelector: $selector) { __typename } }
+"""
+_SENSOR_OFF = """
+mutation($id: String!) { stopSensor(id: $id) { __typename } }
 """
 _LOADED = """
 {

@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import requests
-from dagster import DagsterInstance
 from dagster._daemon.types import DaemonHeartbeat
 
-from work_data_hub.alerting.testing import Fault, Receiver
-
 from .dagster_dev import free_port, wait_until
-from .dagster_runs import failed_at, purposeful
+from .dagster_runs import failed_at, purposeful, sound
+from .team import PATIENCE_S, Team, a_team, kill
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bad times")]
 
@@ -74,159 +70,90 @@ defs = Definitions.merge(
     Definitions(jobs=[exits, killed], sensors=[wanted]), alerting_definitions(interval_s=1)
 )
 """
-# Runs start where they are asked for, not from a queue that is looked at every five seconds.
-INSTANCE = """
-telemetry: {enabled: false}
-run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
-"""
-ALERTS = """
-route:
-  receiver: team
-  group_by: [alertname, job, daemon]
-  group_wait: 0s
-  group_interval: 1s
-  repeat_interval: 7d
-receivers: [{{name: team, webhook_configs: [{{url: "{url}"}}]}}]
-"""
 
 
-@dataclass
-class Team:
-    """A project on one machine: its folder, its instance, its environment, where alerts go."""
+@dataclass(frozen=True)
+class Serving:
+    """A `wdh serve` that runs."""
 
-    folder: Path
-    environ: dict[str, str]
-    receiver: Receiver
-    instance: DagsterInstance
+    process: subprocess.Popen[bytes]
+    ready_url: str
 
-    def told(self, status: str = "firing") -> list[str]:
-        """Of what it was told, in order: the job or the daemon."""
-        return [
-            alert["labels"].get("job") or alert["labels"].get("daemon", "")
-            for request in self.receiver.taken
-            for alert in request.json["alerts"]
-            if alert["status"] == status
-        ]
-
-    def wants(self, job: str) -> None:
-        (self.folder / f"{job}.wanted").touch()
-
-    def log(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
-
-    @contextmanager
-    def running(self, name: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A process in a group of its own, which is killed in the end with all its children."""
-        with self.log(name).open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=self.folder,
-                env=self.environ,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            yield process
-        finally:
-            kill(process)
-
-    @contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
-        port = free_port()
-        listen = ("work_data_hub.cli", "serve", "--listen", f"127.0.0.1:{port}")
-        with self.running("serve", *listen) as process:
-            self._wait_until_ready(port)
-            yield process
-
-    def daemon(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """Dagster's daemon, and the code server that it starts."""
-        return self.running("daemon", "dagster._daemon", "run", "-f", str(self.folder / "sales.py"))
-
-    def pid_in(self, name: str) -> int:
-        """Of a process that writes its id there; waits for it."""
-        path = self.folder / name
-        found = wait_until(
-            lambda: path.exists() and path.read_text(),
-            seconds=120,
-            what=f"{name} is written",
-            log=self.log("daemon"),
-        )
-        path.unlink()
-        return int(found)
-
-    def waits_for(self, what: str, status: str = "firing") -> None:
-        wait_until(
-            lambda: what in self.told(status),
-            seconds=120,
-            what=f"{what} is told as {status}: {self.told(status)}",
-            log=self.log("serve"),
-        )
-
-    def _wait_until_ready(self, port: int) -> None:
-        def ready() -> bool:
-            with suppress(requests.ConnectionError):
-                return requests.get(f"http://127.0.0.1:{port}/-/ready", timeout=10).ok
-            return False
-
-        wait_until(ready, seconds=90, what="wdh serve is ready", log=self.log("serve"))
+    def is_ready(self) -> bool:
+        with suppress(requests.ConnectionError):
+            return requests.get(self.ready_url, timeout=10).ok
+        return False
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """kill -9, its children as well."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(20)
+@contextmanager
+def serving(team: Team, *, name: str = "serve") -> Iterator[Serving]:
+    """Once it is ready. name: of its log."""
+    port = free_port()
+    listen = ("work_data_hub.cli", "serve", "--listen", f"127.0.0.1:{port}")
+    with team.running(name, *listen) as process:
+        made = Serving(process, f"http://127.0.0.1:{port}/-/ready")
+        wait_until(made.is_ready, seconds=PATIENCE_S, what=f"{name} is ready", log=team.log(name))
+        yield made
+
+
+def daemon(team: Team) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Dagster's daemon, and the code server that it starts."""
+    return team.running("daemon", "dagster._daemon", "run", "-f", str(team.folder / "sales.py"))
+
+
+def pid_in(team: Team, name: str) -> int:
+    """Of a process that writes its id there; waits for it."""
+    path = team.folder / name
+    found = wait_until(
+        lambda: path.exists() and path.read_text(),
+        seconds=PATIENCE_S,
+        what=f"{name} is written",
+        log=team.log("daemon"),
+    )
+    path.unlink()
+    return int(found)
+
+
+def wants(team: Team, job: str) -> None:
+    """Let the sensor start a run of it."""
+    (team.folder / f"{job}.wanted").touch()
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    folder = tmp_path_factory.mktemp("team")
-    home = folder / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text(INSTANCE)
-    (folder / "sales.py").write_text(PROJECT)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    environ = {
-        **kept,
-        "DAGSTER_HOME": str(home),
-        "WDH_ALERTS_CONFIG": str(folder / "alerts.yml"),
-        "WDH_WATCH_INTERVAL_S": "0.5",
-    }
-    with Receiver() as receiver, DagsterInstance.from_config(str(home)) as instance:
-        (folder / "alerts.yml").write_text(ALERTS.format(url=f"{receiver.address}/hook"))
-        yield Team(folder, environ, receiver, instance)
+    with a_team(tmp_path_factory.mktemp("team"), PROJECT, WDH_WATCH_INTERVAL_S="0.5") as made:
+        yield made
 
 
 def test_workers_code_server_and_daemon_die_one_after_the_other_and_all_of_it_is_told(
     team: Team,
 ) -> None:
-    with team.serving():
-        with team.daemon() as daemon:
+    with serving(team):
+        with daemon(team) as dagster_daemon:
             # A worker that exits, and one that is killed: Dagster fails their runs.
-            team.wants("exits")
-            team.wants("killed")
+            wants(team, "exits")
+            wants(team, "killed")
             team.waits_for("exits")
-            os.kill(team.pid_in("worker.pid"), signal.SIGKILL)
+            os.kill(pid_in(team, "worker.pid"), signal.SIGKILL)
             team.waits_for("killed")
 
             # The code server, in the middle of a sensor's tick: no sensor runs, alerting does.
             (team.folder / "hang").touch()
-            os.kill(team.pid_in("code_server.pid"), signal.SIGKILL)
+            os.kill(pid_in(team, "code_server.pid"), signal.SIGKILL)
             failed_at(team.instance, datetime.now(UTC), tags={"dagster/partition": "no code"})
-            wait_until(lambda: _partition_told(team, "no code"), seconds=60, what="no code")
+            wait_until(lambda: _partition_told(team, "no code"), seconds=PATIENCE_S, what="no code")
 
             # The daemon, in the middle of one or in between.
-            kill(daemon)
+            kill(dagster_daemon)
         failed_at(team.instance, datetime.now(UTC), tags={"dagster/partition": "no daemon"})
-        wait_until(lambda: _partition_told(team, "no daemon"), seconds=60, what="no daemon")
+        wait_until(lambda: _partition_told(team, "no daemon"), seconds=PATIENCE_S, what="no daemon")
         assert team.told().count("SENSOR") == 0
         _ten_minutes_pass(team)
         team.waits_for("SENSOR")
 
         # It comes back.
         (team.folder / "hang").unlink()
-        with team.daemon():
+        with daemon(team):
             team.waits_for("SENSOR", status="resolved")
     assert sorted(set(team.told())) == ["SCHEDULER", "SENSOR", "exits", "killed", "nightly"]
     assert team.told().count("exits") == team.told().count("killed") == 1
@@ -235,25 +162,34 @@ def test_workers_code_server_and_daemon_die_one_after_the_other_and_all_of_it_is
 def test_wdh_serve_killed_in_a_delivery_leaves_it_to_the_next_and_sigterm_ends_it_with_0(
     team: Team,
 ) -> None:
-    team.receiver.taken.clear()
-    team.receiver.answer(Fault.HANG)
-    with team.serving() as serve:
-        before = len(team.receiver.requests)
+    with team.inbox.holding("purposeful") as hold, serving(team) as serve:
         failed_at(team.instance, datetime.now(UTC), purposeful)
-        wait_until(lambda: len(team.receiver.requests) > before, seconds=30, what="a delivery")
-        kill(serve)
+        hold.wait()
+        kill(serve.process)
     assert "purposeful" not in team.told()
-    with team.serving() as serve:
+    with serving(team) as serve:
         team.waits_for("purposeful")
-        serve.send_signal(signal.SIGTERM)
-        assert serve.wait(60) == 0
+        serve.process.send_signal(signal.SIGTERM)
+        assert serve.process.wait(60) == 0
     assert team.told().count("purposeful") == 1
+
+
+def test_a_store_that_another_holds_makes_it_unready_and_loses_nothing(team: Team) -> None:
+    with serving(team) as serve:
+        with team.store_held():
+            for partition in "cab":
+                tags = {"dagster/partition": partition}
+                failed_at(team.instance, datetime.now(UTC), sound, tags=tags)
+            wait_until(lambda: not serve.is_ready(), seconds=PATIENCE_S, what="it is not ready")
+        team.waits_for("sound")
+        wait_until(serve.is_ready, seconds=PATIENCE_S, what="it is ready again")
+    assert team.partitions("sound") == [["c", "a", "b"]]
 
 
 def _partition_told(team: Team, partition: str) -> bool:
     return any(
         alert["labels"].get("partition") == partition
-        for request in team.receiver.taken
+        for request in team.inbox.taken
         for alert in request.json["alerts"]
     )
 

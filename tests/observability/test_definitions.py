@@ -18,6 +18,7 @@ from dagster import (
 from work_data_hub.alerting import Alert, AlertRouter
 from work_data_hub.alerting.errors import ConfigError
 from work_data_hub.alerting.testing import Receiver
+from work_data_hub.alerting.workers import DELIVERY_DEADLINE_S, OVERRUN_S
 from work_data_hub.observability import alerting_definitions, definitions
 from work_data_hub.observability.dagster_api import run_log
 from work_data_hub.observability.local_router import local_router
@@ -147,6 +148,16 @@ def test_adopting_it_loads_what_it_needs_only_at_the_first_tick() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tick_fits_into_the_time_that_dagster_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster._grpc.utils import default_sensor_grpc_timeout
+
+    for name in ("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "DAGSTER_GRPC_TIMEOUT_SECONDS"):
+        monkeypatch.delenv(name, raising=False)
+    read_s = definitions.FEED_BUDGET_S + definitions.RECONCILER_BUDGET_S
+    sent_s = definitions.SEND_BUDGET_S + DELIVERY_DEADLINE_S + OVERRUN_S
+    assert read_s + sent_s + definitions.TALLY_BUDGET_S < default_sensor_grpc_timeout()
 
 
 def test_a_tick_lets_the_watchdog_beat_where_it_has_a_switch_to_call(
