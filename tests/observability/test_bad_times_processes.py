@@ -32,6 +32,8 @@ from dagster import (
 from work_data_hub.observability import alerting_definitions
 
 HERE = Path(__file__).parent
+with (HERE / "imported.by").open("a") as processes:
+    processes.write(f"{os.getpid()}\\n")
 
 
 @op
@@ -128,7 +130,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 def test_workers_code_server_and_daemon_die_one_after_the_other_and_all_of_it_is_told(
     team: Team,
 ) -> None:
-    with serving(team):
+    with serving(team) as serve:
         with daemon(team) as dagster_daemon:
             # A worker that exits, and one that is killed: Dagster fails their runs.
             wants(team, "exits")
@@ -155,6 +157,11 @@ def test_workers_code_server_and_daemon_die_one_after_the_other_and_all_of_it_is
         (team.folder / "hang").unlink()
         with daemon(team):
             team.waits_for("SENSOR", status="resolved")
+
+        # All the while `wdh serve` has loaded none of the team's code.
+        imported_by = (team.folder / "imported.by").read_text().split()
+        assert imported_by
+        assert str(serve.process.pid) not in imported_by
     assert sorted(set(team.told())) == ["SCHEDULER", "SENSOR", "exits", "killed", "nightly"]
     assert team.told().count("exits") == team.told().count("killed") == 1
 
