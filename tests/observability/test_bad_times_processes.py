@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import requests
 from dagster._daemon.types import DaemonHeartbeat
 
 from .dagster_dev import free_port, wait_until
-from .dagster_runs import failed_at, purposeful, sound
+from .dagster_runs import failed_at, patient, purposeful, sound
 from .team import PATIENCE_S, Team, a_team, kill
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bad times")]
@@ -191,6 +192,27 @@ def test_a_store_that_another_holds_makes_it_unready_and_loses_nothing(team: Tea
         team.waits_for("sound")
         wait_until(serve.is_ready, seconds=PATIENCE_S, what="it is ready again")
     assert team.partitions("sound") == [["c", "a", "b"]]
+
+
+def test_two_share_the_work_and_tell_each_thing_once(team: Team) -> None:
+    team.routes(group_by="partition")
+    names = ["one", "other"]
+    told = 0
+    with serving(team, name="one"), serving(team, name="other"):
+        # Who comes first is chance: at least thirty, and on until both had something to tell.
+        while told < 30 or not all("alert.told" in team.log(name).read_text() for name in names):
+            assert told < 600, "one of them never had anything to tell"
+            for n in range(told, told + 5):
+                tags = {"dagster/partition": str(n)}
+                failed_at(team.instance, datetime.now(UTC), patient, tags=tags)
+            told += 5
+            wait_until(partial(_are_told, team, told), seconds=PATIENCE_S, what=f"{told} messages")
+    messages = sorted(team.partitions("patient"), key=lambda message: int(message[0]))
+    assert messages == [[str(n)] for n in range(told)]
+
+
+def _are_told(team: Team, count: int) -> bool:
+    return len(team.partitions("patient")) >= count
 
 
 def _partition_told(team: Team, partition: str) -> bool:

@@ -68,15 +68,6 @@ def test_a_failed_run_becomes_a_message_and_its_success_closes_it(
         assert "Resolved" in message.text
 
 
-def test_several_share_the_work_and_tell_each_thing_once(
-    instance: DagsterInstance, config: Path, store_url: str, slack: SlackServer
-) -> None:
-    with serving(instance, config, store_url), serving(instance, config, store_url):
-        failed_at(instance, datetime.now(UTC))
-        wait_until(lambda: slack.messages, seconds=20, what="a message")
-    assert len(slack.messages) == 1
-
-
 def test_metrics_are_negotiated(instance: DagsterInstance, config: Path, store_url: str) -> None:
     with serving(instance, config, store_url) as address:
         plain = requests.get(f"{address}/metrics", headers={"Accept-Encoding": ""}, timeout=10)
