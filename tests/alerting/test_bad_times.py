@@ -21,6 +21,19 @@ receivers:
   - name: team
     slack_configs: [{{app_token: '{token}', app_url: '{url}', channel: '#alerts'}}]
 """
+BOTH = """
+route:
+  receiver: one
+  group_by: ['...']
+  group_wait: 0s
+  routes: [{{matchers: [job!=""], receiver: one, continue: true}}, {{receiver: two}}]
+receivers:
+  - name: one
+    slack_configs: [{{app_token: '{token}', app_url: '{url}', channel: '#alerts'}}]
+  - name: two
+    slack_configs:
+      - {{app_token: '{token}', app_url: '{url}', channel: alerts, title: team two}}
+"""
 MEMORY = """
 route: {receiver: team, group_by: [job], group_wait: 30s, group_interval: 5m, repeat_interval: 4h}
 receivers:
@@ -37,8 +50,8 @@ def slack(scene: Any) -> Iterator[SlackServer]:
         yield server
 
 
-def router_to(slack: SlackServer, scene: Any) -> AlertRouter:
-    text = SLACK.format(token=slack.token, url=slack.app_url)
+def router_to(slack: SlackServer, scene: Any, text: str = SLACK) -> AlertRouter:
+    text = text.format(token=slack.token, url=slack.app_url)
     router = scene.router(text, kinds=built_in())
     assert isinstance(router, AlertRouter)
     return router
@@ -83,6 +96,48 @@ def test_the_pace_is_kept_over_a_restart(scene: Any, alert: Any, slack: SlackSer
     after.drain(budget_s=30)
     assert sorted(jobs_told(slack)) == jobs
     assert len(slack.calls) == 6
+
+
+def test_receivers_on_one_channel_share_its_pace(
+    scene: Any, alert: Any, slack: SlackServer
+) -> None:
+    router = router_to(slack, scene, BOTH)
+    publish(router, alert, 5)
+    assert router.drain(budget_s=30) == 10
+    assert len(slack.messages) == len(slack.calls) == 10, "none was refused"
+    of_two = ["team two" in message.text for message in slack.messages]
+    assert of_two == [False, True] * 5, "they take turns"
+
+
+def test_what_one_receiver_is_asked_to_wait_the_others_on_its_channel_wait(
+    scene: Any, alert: Any, slack: SlackServer
+) -> None:
+    slack.retry_after = "30"
+    router = router_to(slack, scene, BOTH)
+    slack.answer(429)
+    publish(router, alert, 1)
+    router.dispatch()
+    due_at = router.next_due()
+    assert due_at is not None
+    assert due_at.timestamp() - scene.clock.seconds() == 30
+    scene.clock.advance(29)
+    assert router.dispatch() == 0
+    assert len(slack.calls) == 1
+    scene.clock.advance(1)
+    assert router.drain(budget_s=5) == 2
+
+
+def test_a_receiver_that_was_mended_waits_for_no_other_that_is_parked(
+    scene: Any, alert: Any, slack: SlackServer
+) -> None:
+    before = router_to(slack, scene, BOTH)
+    slack.answer("invalid_auth", "invalid_auth")
+    publish(before, alert, 1)
+    dispatch_for(scene, before, 3)
+    assert before.store.parked() == [("one", "slack[0]"), ("two", "slack[0]")]
+    after = router_to(slack, scene, BOTH.replace("title: team two", "title: team three"))
+    assert after.drain(budget_s=5) >= 1
+    assert after.store.parked() == [("one", "slack[0]")]
 
 
 def test_slack_that_answers_503_for_minutes_hears_of_everything_when_it_is_back(

@@ -50,6 +50,37 @@ def test_what_one_dispatcher_delivers_another_does_not_touch(scene: Any, alert: 
     assert scene.told() == ["open"]
 
 
+def test_what_one_dispatcher_sends_holds_back_the_others_for_the_time_of_its_pace(
+    scene: Any, alert: Any
+) -> None:
+    other = scene.router(AT_ONCE)
+    told: list[int] = []
+
+    class Paced(Interrupted):
+        pace_key = "the channel"
+
+    scene.sinks["chat"] = Paced(lambda: told.append(other.dispatch(until_idle=True)))
+    scene.chat.pace_s = 1.0
+    router = scene.router(AT_ONCE)
+    router.publish_all([alert(), alert(job="other")])
+    assert router.dispatch(until_idle=True) == 1
+    assert told == [0]
+    scene.clock.advance(1)
+    assert other.dispatch(until_idle=True) == 1
+
+
+def test_what_is_due_and_comes_to_nothing_costs_no_time_of_the_pace(scene: Any, alert: Any) -> None:
+    scene.sinks["chat"] = RecordingSink(can_edit=False, pace_s=1.0)
+    router = scene.router(AT_ONCE)
+    router.publish_all([alert(), alert(step="load")])
+    router.dispatch()
+    scene.clock.advance(299)
+    router.resolve({"step": "load"})  # no news where nothing can be edited
+    scene.clock.advance(1)
+    router.publish(alert(job="other"))
+    assert router.dispatch() == 1
+
+
 def test_a_dispatcher_paused_past_its_lease_records_nothing(scene: Any, alert: Any) -> None:
     other = scene.router(AT_ONCE)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from .config import AlertsConfig
 from .fallback import FALLBACK_ID, fallback_route, routes_for
+from .gates import gates
 from .outcome import settle
 from .plan import Plan, plan
 from .route import Route
@@ -21,7 +22,7 @@ from .store import actions, conversations, groups, leases, retention, routing
 from .store.actions import with_acknowledgements
 from .store.clock_steps import STEP_S, look_again_after_a_step
 from .store.database import ASK_EVERY_S, Database
-from .store.health import Health, all_health
+from .store.health import Health, all_health, set_health
 from .store.hush import hush
 from .store.leases import LEASE_S, Claim
 from .telling import StoredIncident
@@ -88,6 +89,9 @@ class Dispatcher:
         self._clock = clock
         self._jitter = jitter
         self._integrations = {(i.receiver, i.name): i for i in config.integrations()}
+        self._gates = gates({name: i.digest for name, i in self._integrations.items()}, sinks)
+        # Whose turn it is, among those of one pace.
+        self._turns = list(self._integrations)
         self._routes = {**config.routes_by_id(), FALLBACK_ID: fallback_route(config)}
         self._workers = Workers(describe=describe)
         self._under_way = UnderWay()
@@ -128,6 +132,15 @@ class Dispatcher:
                     time.sleep(GIVE_WAY_S)
                 self._collect(patiently=turn.is_last)
 
+    def next_due(self, connection: Connection) -> float | None:
+        """When the first integration has something to hear, and may be sent to; None for never."""
+        due = conversations.due_times(connection)
+        ours = [name for name in self._integrations if name in due]
+        health = all_health(connection) if ours else {}
+        return min(
+            (max(due[name], self._gates.opens_at(health, name)) for name in ours), default=None
+        )
+
     def close(self) -> None:
         self._workers.close()
 
@@ -150,9 +163,7 @@ class Dispatcher:
             if abs(now - self._clock_noted) > STEP_S:
                 look_again_after_a_step(connection, now=until)
             self._under_way.renew(connection, now=now)
-            tried = settle(
-                connection, self._unrecorded, self._integrations, now=now, jitter=self._jitter
-            )
+            tried = settle(connection, self._unrecorded, self._gates, now=now, jitter=self._jitter)
             is_routed = not routes or self._route(connection, until)
             if is_routed and may_claim:
                 helping = self._claim(connection, until)
@@ -185,12 +196,15 @@ class Dispatcher:
         """What is due by then, as far as there are hands for it."""
         health = all_health(connection)
         ours = self._under_way.conversations()
-        claims = [
-            held
-            for name in self._integrations
-            if (limit := self._room(name, health.get(name), until)) > 0
-            for held in leases.claim(connection, *name, now=until, limit=limit, but=ours)
-        ]
+        claims: list[Claim] = []
+        served: set[Name] = set()
+        for name in self._turns:
+            limit = 0 if name in served else self._room(name, health, until)
+            if limit and (
+                found := leases.claim(connection, *name, now=until, limit=limit, but=ours)
+            ):
+                claims += found
+                served.update(self._gates.together[name])
         if not claims:
             return _Helping()
         held_back = hush(connection, self._config, now=until).is_held_back
@@ -208,22 +222,37 @@ class Dispatcher:
         conversations.progress(
             connection, [(made.claim, made.taken(None, now=now)) for made in idle]
         )
-        return _Helping(
-            [made for made in plans if made.notification is not None], came_to_nothing=bool(idle)
-        )
+        telling = [made for made in plans if made.notification is not None]
+        self._space(connection, health, telling, now=now)
+        return _Helping(telling, came_to_nothing=bool(idle))
 
-    def _room(self, name: Name, health: Health | None, now: float) -> int:
+    def _space(
+        self,
+        connection: Connection,
+        health: Mapping[Name, Health],
+        telling: Sequence[Plan],
+        *,
+        now: float,
+    ) -> None:
+        """Lets no process send to the same places before their pace allows."""
+        paced = {
+            name: pace_s
+            for made in telling
+            if (pace_s := self._sinks[name := made.claim.name].pace_s) > 0
+        }
+        for name, pace_s in paced.items():
+            for of, held in self._gates.spaced(health, name, until=now + pace_s).items():
+                set_health(connection, of, held)
+        self._turns.sort(key=lambda name: name in paced)  # they come last then
+
+    def _room(self, name: Name, health: Mapping[Name, Health], now: float) -> int:
         """How many conversations this integration may be given."""
-        outstanding = self._workers.outstanding(name)
-        if self._workers.is_stuck(name):
+        outstanding = sum(self._workers.outstanding(of) for of in self._gates.together[name])
+        if self._workers.is_stuck(name) or self._gates.opens_at(health, name) > now:
             return 0
-        if health is not None and health.digest == self._integrations[name].digest:
-            if health.not_before > now:
-                return 0
-            if health.failures:
-                return 1 if outstanding == 0 else 0  # one probe, not a storm
-        if self._sinks[name].pace_s > 0:
-            return 1 if outstanding == 0 else 0
+        is_paced = self._sinks[name].pace_s > 0
+        if is_paced or self._gates.current(health, name).failures:
+            return 1 if outstanding == 0 else 0  # one probe, not a storm
         return CLAIMED_AT_ONCE - outstanding
 
     def _plan(
@@ -232,14 +261,13 @@ class Dispatcher:
         incidents: Sequence[StoredIncident],
         is_held_back: Callable[[Incident, Route], bool],
     ) -> Plan:
-        name = (held.receiver, held.integration)
-        integration = self._integrations[name]
+        integration = self._integrations[held.name]
         return plan(
             held,
             incidents,
             route=self._route_of(held.route_id),
             integration=integration,
-            can_edit=self._sinks[name].can_edit,
+            can_edit=self._sinks[held.name].can_edit,
             hears_each_end=self._config.kinds[integration.kind].hears_each_end,
             language=self._config.receivers[held.receiver].language,
             is_held_back=is_held_back,
@@ -249,7 +277,7 @@ class Dispatcher:
     def _submit(self, helping: _Helping) -> None:
         lease_ends = time.monotonic() + LEASE_S
         for made in helping.plans:
-            name = (made.claim.receiver, made.claim.integration)
+            name = made.claim.name
             assert made.notification is not None
             if self._workers.outstanding(name) == 0:
                 self._halted[name] = threading.Event()
@@ -275,7 +303,7 @@ class Dispatcher:
             return groups.has_changed(connection) or any(
                 leases.is_due(connection, *name, now=now, but=ours)
                 for name in self._integrations
-                if self._room(name, health.get(name), now) > 0
+                if self._room(name, health, now) > 0
             )
 
     def _collect(self, *, patiently: bool) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
 from . import troubles
 from .alert import Alert
-from .config import Integration
 from .errors import DeliveryError, Reason
+from .gates import Gates
 from .logs import logger
 from .render import message
 from .sink import Receipt
@@ -23,7 +23,7 @@ from .store.health import Count, Health, add, all_health, set_health
 from .store.history import Tried
 from .store.leases import Claim
 from .timing import PROBE_LONGEST_S, RETRY_AFTER_LONGEST_S, wait_after_failure
-from .workers import Name, Result
+from .workers import Job, Name, Result
 
 # A sink whose credentials were refused is asked again this rarely.
 PARKED_RETRY_S = 3_600.0
@@ -42,7 +42,7 @@ log = logger(__name__)
 def settle(
     connection: Connection,
     results: Sequence[Result],
-    integrations: Mapping[Name, Integration],
+    gates: Gates,
     *,
     now: float,
     jitter: Callable[[], float],
@@ -54,7 +54,7 @@ def settle(
     if not results:
         return 0, 0
     held = leases.still_held(connection, [result.job.plan.claim for result in results])
-    books = _Books(connection, dict(all_health(connection)), integrations, now, jitter)
+    books = _Books(connection, dict(all_health(connection)), gates, now, jitter)
     delivered = 0
     for result in results:
         name = result.job.name
@@ -78,7 +78,7 @@ class _Books:
 
     connection: Connection
     health: dict[Name, Health]
-    integrations: Mapping[Name, Integration]
+    gates: Gates
     now: float
     jitter: Callable[[], float]
     counts: Counter[Count] = field(default_factory=Counter)
@@ -99,21 +99,26 @@ class _Books:
             self.counts[Count(ALERTS, *job.name, label)] += value
         if receipt.templates_failed:
             self.counts[Count("templates_failed", *job.name)] += receipt.templates_failed
+        # One that was on its way when others failed says nothing of what came of that.
+        if self._rests(job):
+            return
         before = self.health.get(job.name)
         was_troubled = before is not None and bool(before.failures or before.parked)
         pace_s = job.sink.pace_s
         if was_troubled or pace_s > 0:
             not_before = self.now + pace_s if pace_s > 0 else 0.0
-            digest = self.integrations[job.name].digest
-            self._set(job.name, Health(digest, not_before=not_before))
-        # One that was on its way when others failed says nothing of what came of that.
-        if before and before.failing_since is not None and before.not_before <= self.now:
+            self._set(job.name, Health(self._health(job.name).digest, not_before=not_before))
+        if before and before.failing_since is not None:
             self.failing_since[job.name] = before.failing_since
         if was_troubled:
             for alertname in troubles.OF_THE_SINK:
                 labels = troubles.labels_of(alertname, job.name)
                 resolving.resolve(self.connection, labels, at=None, event_key=None, now=self.now)
             log.info("sink.recovered", receiver=job.name[0], integration=job.name[1])
+
+    def _rests(self, job: Job) -> bool:
+        """It is held back for longer than its pace holds it: something failed a moment ago."""
+        return self._health(job.name).not_before > self.now + job.sink.pace_s
 
     def failed(self, result: Result, error: DeliveryError) -> None:
         claim = result.job.plan.claim
@@ -161,7 +166,7 @@ class _Books:
         if error.reason.parks:
             self._park(job.name, error, until=self.now + PARKED_RETRY_S)
         elif error.reason is not Reason.INTERNAL:
-            self._hold_back(job.name, error, asked_s)
+            self._hold_back(job, error, asked_s)
 
     def _give_up(self, result: Result, error: DeliveryError) -> None:
         job = result.job
@@ -197,16 +202,17 @@ class _Books:
         self._set(name, health)
         self._publish(troubles.parked(name, error))
 
-    def _hold_back(self, name: Name, error: DeliveryError, asked_s: float) -> None:
+    def _hold_back(self, job: Job, error: DeliveryError, asked_s: float) -> None:
         """Lets the whole integration rest, once for all that failed together."""
-        health = self._health(name)
+        health, rests = self._health(job.name), self._rests(job)
         since = health.failing_since or self.now
-        failures = health.failures if health.not_before > self.now else health.failures + 1
+        failures = health.failures if rests else health.failures + 1
         wait_s = wait_after_failure(failures, longest_s=PROBE_LONGEST_S, jitter=self.jitter)
         not_before = max(health.not_before, self.now + max(asked_s, wait_s))
-        self._set(name, Health(health.digest, False, failures, since, not_before))
+        parked = health.parked and rests
+        self._set(job.name, Health(health.digest, parked, failures, since, not_before))
         if self.now - since >= FAILING_AFTER_S:
-            self._publish(troubles.failing(name, error, since=since))
+            self._publish(troubles.failing(job.name, error, since=since))
 
     def _note(self, result: Result, outcome: str, error: DeliveryError | None = None) -> None:
         told = result.job.notification
@@ -233,9 +239,7 @@ class _Books:
 
     def _health(self, name: Name) -> Health:
         """As stored; afresh where it is of an earlier configuration."""
-        digest = self.integrations[name].digest
-        known = self.health.get(name)
-        return known if known is not None and known.digest == digest else Health(digest)
+        return self.gates.current(self.health, name)
 
     def _set(self, name: Name, health: Health) -> None:
         self.health[name] = health

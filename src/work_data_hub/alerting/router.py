@@ -206,15 +206,14 @@ class AlertRouter:
 
     def next_due(self) -> datetime | None:
         """When there is something to tell: now, later, or None for nothing to come."""
-        from .store import conversations, groups
+        from .store import groups
 
         if not self.store.database.exists():
             return None
-        known = {(i.receiver, i.name) for i in self.config.integrations()}
         with self.store.database.read() as connection:
             if groups.has_changed(connection):
                 return self._clock()
-            due_at = conversations.next_due(connection, known)
+            due_at = self._dispatching().next_due(connection)
         return None if due_at is None else max(moment(due_at), self._clock())
 
     def sinks(self) -> Mapping[tuple[str, str], AlertSink]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .alert import Severity
 
@@ -140,7 +141,10 @@ class AlertSink(Protocol):
 
     @property
     def pace_s(self) -> float:
-        """Seconds that the other side wants between two messages; 0 when it does not care."""
+        """Seconds that the other side wants between two messages; 0 when it does not care.
+
+        They are this integration's own, unless the sink is one that `SharesItsPace`.
+        """
         ...
 
     def deliver(self, notification: Notification, *, deadline: Deadline) -> Receipt:
@@ -152,3 +156,18 @@ class AlertSink(Protocol):
         Raises DeliveryError when the other side did not take it.
         """
         ...
+
+
+@runtime_checkable
+class SharesItsPace(Protocol):
+    """A sink whose pace is counted by place: whatever else is sent there keeps it too."""
+
+    @property
+    def pace_key(self) -> str:
+        """The same for all that send to one place. It tells nothing of address or token."""
+        ...
+
+
+def pace_key(*place: str) -> str:
+    """For a place that these texts name; they cannot be read from it."""
+    return hashlib.blake2b("\0".join(place).encode(), digest_size=16).hexdigest()

@@ -5,13 +5,12 @@ Only those that are still held by lease are recorded: see `leases`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    and_,
     bindparam,
     case,
     func,
@@ -24,7 +23,7 @@ from ..telling import StoredIncident, Told, told_to_text
 from .direct import execute_many
 from .incidents import json_text, stored_incident
 from .leases import IS_FIRST, IS_FREE, Claim
-from .tables import IS_OPEN, conversations, incidents, integrations, members
+from .tables import IS_OPEN, conversations, incidents, members
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,10 @@ def incidents_of(
     return found
 
 
-def next_due(connection: Connection, known: Collection[tuple[str, str]]) -> float | None:
-    """When the first of these (receiver, integration) has something to hear; None for never."""
-    found = [
-        max(row.at, row.held_until or 0.0)
-        for row in connection.execute(_NEXT_DUE)
-        if (row.receiver, row.integration) in known
-    ]
-    return min(found, default=None)
+def due_times(connection: Connection) -> Mapping[tuple[str, str], float]:
+    """When each (receiver, integration) has something to hear next; one with nothing is missing."""
+    found = connection.execute(_DUE_TIMES)
+    return {(row.receiver, row.integration): row.at for row in found}
 
 
 def _receipt_text(receipt: Receipt | None) -> str:
@@ -155,20 +150,8 @@ def _later(one: ColumnElement[float], other: ColumnElement[float]) -> ColumnElem
     return case((one > other, one), else_=other)
 
 
-_NEXT_DUE = (
-    select(
-        _c.receiver,
-        _c.integration,
-        func.min(_later(_c.due_at, _c.not_before)).label("at"),
-        integrations.c.not_before.label("held_until"),
-    )
-    .outerjoin(
-        integrations,
-        and_(
-            integrations.c.receiver == _c.receiver,
-            integrations.c.integration == _c.integration,
-        ),
-    )
+_DUE_TIMES = (
+    select(_c.receiver, _c.integration, func.min(_later(_c.due_at, _c.not_before)).label("at"))
     .where(IS_OPEN, _c.due_at.is_not(None), IS_FREE, IS_FIRST)
-    .group_by(_c.receiver, _c.integration, integrations.c.not_before)
+    .group_by(_c.receiver, _c.integration)
 )

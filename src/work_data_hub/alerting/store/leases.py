@@ -44,6 +44,11 @@ class Claim:
     failing_since: float | None
     due_at: float
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Who is told: (receiver, integration)."""
+        return self.receiver, self.integration
+
 
 def claim(
     connection: Connection,

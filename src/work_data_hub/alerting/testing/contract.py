@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import DeliveryError, Reason
-from ..sink import AlertSink, Deadline, Purpose, Receipt
+from ..sink import AlertSink, Deadline, Purpose, Receipt, SharesItsPace
 from .samples import resolved, sample_incident, sample_notification
 
 ENOUGH_S = 5.0
@@ -94,6 +94,11 @@ class DeliveryContract:
 
     def test_no_secret_shows_in_its_repr(self, rig: Rig) -> None:
         assert not [secret for secret in rig.secrets if secret in repr(rig.sink)]
+
+    def test_no_secret_shows_in_the_key_of_its_pace(self, rig: Rig) -> None:
+        key = rig.sink.pace_key if isinstance(rig.sink, SharesItsPace) else ""
+        assert isinstance(key, str)
+        assert not [secret for secret in rig.secrets if secret in key]
 
     def test_after_a_failure_it_works_again(self, rig: Rig) -> None:
         for done, reason in enumerate(rig.faults, 1):

@@ -11,7 +11,7 @@ from ..sink import Deadline, Notification, Receipt
 class RecordingSink:
     """delivered: every notification that was taken, in order. failures: what comes first instead.
 
-    can_edit: gives receipts (`n` counts the messages) and takes updates.
+    can_edit: gives receipts (`n` counts the messages) and takes updates. pace_s: its own pace.
     """
 
     def __init__(

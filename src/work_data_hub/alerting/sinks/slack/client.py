@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...http import HttpSession
 from ...redact import Redactor
-from ...sink import Deadline, Receipt
+from ...sink import Deadline, Receipt, pace_key
 from .answers import api_result, check_webhook
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _JSON = "application/json; charset=utf-8"
 
 
 class SlackApi:
-    """chat.postMessage and chat.update for one channel."""
+    """chat.postMessage and chat.update for one channel, by which Slack counts messages."""
 
     def __init__(self, config: SlackConfig, http: HttpSession, redact: Redactor) -> None:
         if config.app_token is None or config.channel is None:
@@ -32,6 +32,8 @@ class SlackApi:
         self._token = config.app_token
         self._channel = config.channel
         self._post_url = config.app_url
+        token = self._token.get_secret_value()
+        self.pace_key = pace_key(config.app_url, token, config.channel.removeprefix("#"))
         self._update_url = config.app_url.removesuffix("chat.postMessage") + "chat.update"
         named = {"username": config.username, "icon_emoji": config.icon_emoji}
         self._author = {name: value for name, value in named.items() if value}
@@ -85,6 +87,7 @@ class SlackWebhook:
         if config.api_url is None:
             raise ValueError("SlackWebhook needs api_url")
         self._url = config.api_url
+        self.pace_key = pace_key(config.api_url.get_secret_value())
         named = {
             "channel": config.channel,
             "username": config.username,

@@ -32,6 +32,7 @@ class SlackTokenSink:
     pace_s = MESSAGE_EVERY_S
 
     def __init__(self, api: SlackApi, own: Templates) -> None:
+        self.pace_key = api.pace_key
         self._api = api
         self._own = own
 
@@ -80,6 +81,7 @@ class SlackWebhookSink:
     pace_s = MESSAGE_EVERY_S
 
     def __init__(self, webhook: SlackWebhook, own: Templates) -> None:
+        self.pace_key = webhook.pace_key
         self._webhook = webhook
         self._own = own
 
