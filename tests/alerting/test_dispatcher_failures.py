@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from work_data_hub.alerting.outcome import GIVE_UP_AFTER_S, INTERNAL_ATTEMPTS, P
 from work_data_hub.alerting.sink import Receipt, Status
 from work_data_hub.alerting.store.health import Count
 from work_data_hub.alerting.testing import RecordingSink
+from work_data_hub.alerting.timing import RETRY_AFTER_LONGEST_S
 
 pytestmark = pytest.mark.both_databases
 
@@ -44,6 +46,57 @@ def test_a_transient_failure_is_tried_again_after_a_growing_wait(scene: Any, ale
             scene.clock.advance(0.01)
             waits.append(wait_s)
     assert waits == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("reason", "until_s"), [(Reason.RATE_LIMITED, 90), (Reason.UNAUTHORIZED, PARKED_RETRY_S)]
+)
+def test_what_was_on_its_way_already_opens_no_window_that_another_closed(
+    scene: Any, alert: Any, reason: Reason, until_s: float
+) -> None:
+    begun, refused = threading.Event(), threading.Event()
+
+    class SlowAndRefusing(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            if notification.group_labels.get("job") == "slow":
+                begun.set()
+                assert refused.wait(30)
+                wait_for_the_record()
+            elif not refused.is_set():
+                assert begun.wait(30)
+                self.attempts.append(notification)
+                refused.set()
+                raise DeliveryError(reason, "no", retry_after_s=90)
+            return super().deliver(notification, deadline=deadline)
+
+    def wait_for_the_record() -> None:
+        ends_at = time.monotonic() + 30
+        while not router.store.counters().get(Count("failed", "team", "memory[0]", reason)):
+            assert time.monotonic() < ends_at
+
+    scene.sinks["chat"] = SlowAndRefusing()
+    router = scene.router(AT_ONCE)
+    router.publish_all([alert(job="slow"), alert(job="limited")])
+    assert router.dispatch() == 1
+    assert router.store.parked() == ([("team", "memory[0]")] if reason.parks else [])
+    router.publish(alert(job="third"))
+    scene.clock.advance(until_s - 1)
+    assert router.dispatch(until_idle=True) == 0
+    assert len(scene.chat.attempts) == 2
+    scene.clock.advance(1)
+    assert router.dispatch(until_idle=True) >= 2
+    assert router.store.parked() == []
+
+
+def test_no_window_is_longer_than_an_hour(scene: Any, alert: Any) -> None:
+    router = scene.router(AT_ONCE)
+    scene.chat.fail(DeliveryError(Reason.RATE_LIMITED, "slow down", retry_after_s=86_400))
+    router.publish(alert())
+    router.dispatch()
+    scene.clock.advance(RETRY_AFTER_LONGEST_S - 1)
+    assert router.dispatch(until_idle=True) == 0
+    scene.clock.advance(1)
+    assert router.dispatch() == 1
 
 
 @pytest.mark.parametrize("reason", [Reason.RATE_LIMITED, Reason.UNAVAILABLE])
