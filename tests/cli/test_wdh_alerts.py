@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ import typer
 from work_data_hub.alerting import Alert, AlertRouter, catalog
 from work_data_hub.alerting.kind import Kind, SinkConfig
 from work_data_hub.alerting.sink import Deadline, Notification, Receipt
-from work_data_hub.alerting.testing import RecordingSink, SlackServer
+from work_data_hub.alerting.testing import Receiver, RecordingSink, SlackServer
 from work_data_hub.cli import main as cli
 from work_data_hub.cli.alerts import alerts_app
 
@@ -335,6 +338,35 @@ def test_a_dispatcher_that_runs_on_writes_a_document_a_line(tmp_path: Path) -> N
     with closing(Dispatching(tmp_path, "--json")) as dispatcher:
         for name in ("A", "B"):
             assert json.loads(dispatcher.after_sending(name))["told"] > 0
+
+
+def test_a_dispatcher_outlives_a_store_that_is_locked(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "work_data_hub.cli", "alerts"]
+    with Receiver() as receiver:
+        env["ALERT_WEBHOOK_URL"] = receiver.address
+        send = [*command, "send", "alertname=A", "severity=critical"]
+        subprocess.run(send, cwd=tmp_path, env=env, check=True, capture_output=True)
+        with closing(sqlite3.connect(tmp_path / ".wdh" / "alerts.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            dispatcher = subprocess.Popen(
+                [*command, "dispatch"], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+            )
+            try:
+                assert dispatcher.stderr is not None
+                said = iter(dispatcher.stderr.readline, "")
+                assert any("is locked" in line for line in said)
+                time.sleep(3)  # longer than one statement waits
+                assert dispatcher.poll() is None
+                other.rollback()
+                later = list(takewhile(lambda line: line != "wdh: the store is back\n", said))
+                assert not any("is locked" in line for line in later), "it is said once"
+                dispatcher.send_signal(signal.SIGTERM)
+                assert dispatcher.wait(timeout=20) == 0
+            finally:
+                dispatcher.kill()
+                dispatcher.communicate()
+        assert len(receiver.taken) == 1
 
 
 def test_no_command_of_the_router_imports_dagster(tmp_path: Path) -> None:

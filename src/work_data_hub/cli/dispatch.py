@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,7 +42,12 @@ def dispatch(
 
 
 def _until_stopped(router: AlertRouter, *, as_json: Callable[[Any], None] | None) -> None:
-    """A delivery that is under way when the signal comes is brought to its end."""
+    """A delivery that is under way when the signal comes is brought to its end.
+
+    It outlives a store that is locked or away: what it holds would else be told twice.
+    """
+    from ..alerting.errors import StoreUnavailable
+
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -50,12 +56,32 @@ def _until_stopped(router: AlertRouter, *, as_json: Callable[[Any], None] | None
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    is_away = False
     while not stopping:
-        if told := router.dispatch():
-            _show(router, told, as_json=as_json)
-        due_at = router.next_due()
-        wait_s = _LOOK_EVERY_S if due_at is None else due_at.timestamp() - time.time()
+        try:
+            wait_s = _look(router, as_json=as_json)
+        except StoreUnavailable as err:
+            # What it has told meanwhile and could not record, its next pass records.
+            if not is_away:
+                _say(f"{err}; this dispatcher waits for it")
+            is_away, wait_s = True, _LOOK_EVERY_S
+        else:
+            if is_away:
+                _say("the store is back")
+            is_away = False
         time.sleep(min(_LOOK_EVERY_S, max(0.05, wait_s)))
+
+
+def _look(router: AlertRouter, *, as_json: Callable[[Any], None] | None) -> float:
+    """One pass; the seconds until something more is due."""
+    if told := router.dispatch():
+        _show(router, told, as_json=as_json)
+    due_at = router.next_due()
+    return _LOOK_EVERY_S if due_at is None else due_at.timestamp() - time.time()
+
+
+def _say(line: str) -> None:
+    print(f"wdh: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _show(router: AlertRouter, told: int, *, as_json: Callable[[Any], None] | None) -> None:
