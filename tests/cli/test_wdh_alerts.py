@@ -312,6 +312,7 @@ class Dispatching:
             cwd=folder,
             env=self._env,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
 
@@ -330,6 +331,9 @@ class Dispatching:
 def test_a_dispatcher_runs_until_it_is_stopped(tmp_path: Path) -> None:
     with closing(Dispatching(tmp_path)) as dispatcher:
         assert "notification(s) taken" in dispatcher.after_sending("A")
+        assert dispatcher.process.stderr is not None
+        said = "".join(dispatcher.process.stderr.readline() for _ in range(4))
+        assert "SLACK_BOT_TOKEN and SLACK_CHANNEL not set" in said
         dispatcher.process.send_signal(signal.SIGTERM)
         assert dispatcher.process.wait(timeout=20) == 0
 

@@ -68,6 +68,17 @@ def test_with_no_file_and_no_slack_a_failure_goes_to_the_log(
     assert "nightly" in caplog.text
 
 
+def test_its_first_tick_says_what_is_off_and_the_others_do_not(
+    instance: DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    of_the_project = alerting_definitions()
+    ticked(instance, of_the_project)
+    assert "SLACK_BOT_TOKEN and SLACK_CHANNEL not set" in caplog.text
+    caplog.clear()
+    ticked(instance, of_the_project)
+    assert "config.caveat" not in caplog.text
+
+
 def test_the_store_that_is_given_is_the_one_that_is_used(
     instance: DagsterInstance, tmp_path: Path
 ) -> None:

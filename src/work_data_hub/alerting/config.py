@@ -23,6 +23,7 @@ from .built_in import BUILT_IN, BUILT_IN_DATA
 from .config_faults import integration_lists, unknown_kinds, wrong_names
 from .config_model import CONFIGS, FileModel, model_of
 from .errors import ConfigError
+from .fallback import FALLBACK_IS_OFF, is_off, with_last_resort
 from .global_settings import GlobalSettings, fill_in
 from .inhibition import InhibitRule
 from .interpolation import Interpolated, interpolate
@@ -115,6 +116,10 @@ class AlertsConfig:
     def routes_by_id(self) -> Mapping[str, Route]:
         return {route.id: route for route in self.route.walk()}
 
+    def caveats(self) -> tuple[str, ...]:
+        """What is off and what has no effect, for the start of a process to say."""
+        return (*map(str, self.disabled), *self.warning_lines())
+
     def warning_lines(self) -> tuple[str, ...]:
         """The warnings, each with file, line and key."""
         return tuple(str(ConfigError(self.path, [warning])) for warning in self.warnings)
@@ -183,7 +188,7 @@ def _config(document: Document, filled: Interpolated, kinds: Mapping[str, Kind])
     if faults := [*wrong_names(document, parsed)]:
         raise ConfigError(document.path, faults)
     receivers = _receivers(filled.data, parsed)
-    return AlertsConfig(
+    config = AlertsConfig(
         path=document.path,
         route=route_tree(parsed.route),
         receivers=receivers,
@@ -209,6 +214,12 @@ def _config(document: Document, filled: Interpolated, kinds: Mapping[str, Kind])
         kinds=kinds,
         global_secrets=settings.secrets,
     )
+    if not is_off(config, config.fallback):
+        return config
+    at = next(i for i, of in enumerate(parsed.receivers) if of.name == config.fallback)
+    key: Key = ("receivers", at)
+    warning = Fault(document.line_of(key), dotted(key), FALLBACK_IS_OFF)
+    return replace(with_last_resort(config), warnings=(*config.warnings, warning))
 
 
 def _disable(filled: Interpolated, settings: GlobalSettings) -> tuple[Disabled, ...]:

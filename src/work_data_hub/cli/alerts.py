@@ -88,7 +88,7 @@ def _show_check(config: AlertsConfig) -> None:
             for name, receiver in config.receivers.items()
         ],
     )
-    for line in (*map(str, config.disabled), *config.warning_lines(), *config.notes):
+    for line in (*config.caveats(), *config.notes):
         console().print(line, soft_wrap=True, markup=False)
 
 
@@ -157,16 +157,19 @@ def test(
 
 
 def _try_out(router: AlertRouter, receiver: str) -> Sequence[tuple[str, str]]:
+    from ..alerting.fallback import LAST_RESORT
     from ..alerting.trial import try_out
 
     config: AlertsConfig = router.config
     if receiver not in config.receivers:
         raise Mistake(f"no receiver {receiver!r}; there are {', '.join(config.receivers)}")
+    sinks = {
+        name: sink
+        for (of, name), sink in router.sinks().items()
+        if of == receiver and name != LAST_RESORT
+    }
     came = try_out(
-        {name: sink for (of, name), sink in router.sinks().items() if of == receiver},
-        receiver,
-        language=config.receivers[receiver].language,
-        describe=router.describe,
+        sinks, receiver, language=config.receivers[receiver].language, describe=router.describe
     )
     answers = [(name, _answer(receipt)) for name, receipt in came.items()]
     off = [(d.name, f"{_OFF}{d.why}") for d in config.disabled if d.receiver == receiver]

@@ -56,6 +56,8 @@ def _until_stopped(router: AlertRouter, *, as_json: Callable[[Any], None] | None
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    for caveat in router.config.caveats():
+        _say(caveat)
     is_away = False
     while not stopping:
         try:

@@ -208,7 +208,7 @@ def _about(live: LiveRouter) -> Iterator[str]:
     yield f"Dagster instance: {os.environ['DAGSTER_HOME']}"
     yield f"alert store: {live.router.store.database.name}"
     yield f"alerts.yml: {live.path}" + ("" if live.path.exists() else " (not there; built in)")
-    yield from (*map(str, config.disabled), *config.warning_lines())
+    yield from config.caveats()
 
 
 def _say(line: str) -> None:

@@ -65,6 +65,14 @@ def alerting_definitions(
 
         return Reconciler()
 
+    @cache
+    def say(caveats: tuple[str, ...]) -> None:
+        """Once in this process, and again where alerts.yml changed them."""
+        from ..alerting.logs import logger
+
+        for caveat in caveats:
+            logger(__name__).warning("config.caveat", about=caveat)
+
     @sensor(
         name=SENSOR_NAME,
         minimum_interval_seconds=interval_s,
@@ -73,7 +81,9 @@ def alerting_definitions(
     )
     def alerting_sensor(context: SensorEvaluationContext) -> SkipReason:
         ownership.learn(context)
-        return SkipReason(tick(context.instance, local_router(config, store_url), reconciler()))
+        router = local_router(config, store_url)
+        say(router.config.caveats())
+        return SkipReason(tick(context.instance, router, reconciler()))
 
     return Definitions(sensors=[alerting_sensor])
 
