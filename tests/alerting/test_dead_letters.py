@@ -120,7 +120,7 @@ def test_the_alarm_about_dead_letters_ends_with_the_last_of_them(
 ) -> None:
     def alarms() -> int:
         firing = office.router.store.incidents(status=Status.FIRING)
-        return sum(i.labels["alertname"] == "DeadLetter" for i in firing)
+        return sum(i.labels["alertname"] == "DeadLetters" for i in firing)
 
     office.give_up(alert(job="other"))
     first, *others = [letter.id for letter in office.desk.dead_letters()]
@@ -139,10 +139,10 @@ def test_the_alarm_about_dead_letters_outlasts_the_sinks_next_success(
     office.after(60)
     assert "open" in office.scene.told()
     firing = {i.labels["alertname"] for i in office.router.store.incidents(status=Status.FIRING)}
-    assert "DeadLetter" in firing
+    assert "DeadLetters" in firing
     office.desk.drop((), by="anna", at=office.scene.clock.now)
     firing = {i.labels["alertname"] for i in office.router.store.incidents(status=Status.FIRING)}
-    assert "DeadLetter" not in firing
+    assert "DeadLetters" not in firing
 
 
 def test_a_replay_goes_on_from_what_was_reached(scene: Any, alert: Any) -> None:

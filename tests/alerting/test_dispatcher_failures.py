@@ -207,7 +207,7 @@ def test_a_dead_letter_is_an_alert_that_other_sinks_tell(scene: Any, alert: Any)
     router.publish(alert())
     router.dispatch(until_idle=True)
     told = [n.incidents[0].labels for n in scene.sinks["mail"].delivered]
-    assert {"alertname": "DeadLetter", "receiver": "team", "integration": "memory[0]"}.items() <= (
+    assert {"alertname": "DeadLetters", "receiver": "team", "integration": "memory[0]"}.items() <= (
         told[-1].items()
     )
     assert scene.sinks["mail"].delivered[-1].incidents[0].annotations["error"] == (

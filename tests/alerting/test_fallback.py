@@ -35,7 +35,7 @@ def test_what_a_dead_sink_could_not_deliver_is_told_to_the_fallback(scene: Scene
     router.dispatch(until_idle=True)
     (letter,) = scene.sinks["pager"].delivered
     incident = letter.incidents[0]
-    assert incident.labels["alertname"] == "DeadLetter"
+    assert incident.labels["alertname"] == "DeadLetters"
     assert "it is full" in incident.annotations["undelivered"]
     assert "no such address" in incident.annotations["error"]
 

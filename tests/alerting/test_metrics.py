@@ -308,7 +308,7 @@ def test_no_counter_falls_over_restarts_retention_and_deletion(
     counting.publish_all([alert(key="a"), alert(job="b", key="b")])
     counting.dispatch(until_idle=True)
     counting.resolve({"alertname": "RunFailed"})
-    counting.resolve({"alertname": "DeadLetter"})
+    counting.resolve({"alertname": "DeadLetters"})
     scene.clock.advance(60)
     counting.dispatch(until_idle=True)
     before = counters(registry_of(scene, counting))

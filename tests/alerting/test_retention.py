@@ -152,7 +152,7 @@ def test_a_dead_letter_keeps_its_episode_until_it_is_dropped(
     router.publish(alert())
     tell(scene, router)
     router.resolve({"alertname": "RunFailed"})
-    router.resolve({"alertname": "DeadLetter"})
+    router.resolve({"alertname": "DeadLetters"})
     tell(scene, router)
     pass_days(scene, router, 100)
     (incident,) = router.store.incidents()

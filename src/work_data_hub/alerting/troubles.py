@@ -10,7 +10,7 @@ from .. import locations
 from .alert import ALERTNAME, SEVERITY, Alert, Severity
 from .errors import DeliveryError
 
-DEAD_LETTER = "DeadLetter"
+DEAD_LETTERS = "DeadLetters"
 SINK_FAILING = "SinkFailing"
 SINK_PARKED = "SinkParked"
 DISPATCH_LAG = "DispatchLag"
@@ -18,7 +18,7 @@ CONFIG_INVALID = "ConfigInvalid"
 ROUND_FAILING = "RoundFailing"
 # Over once the sink takes something. A dead letter stays one until it is replayed or dropped.
 OF_THE_SINK = (SINK_FAILING, SINK_PARKED)
-NAMES = (DEAD_LETTER, *OF_THE_SINK)
+NAMES = (DEAD_LETTERS, *OF_THE_SINK)
 _OF_THE_PROCESS = (DISPATCH_LAG, CONFIG_INVALID, ROUND_FAILING)
 
 Name = tuple[str, str]
@@ -39,7 +39,7 @@ def dead_letter(
 ) -> Alert:
     """A notification was given up. said: its title, for whoever is told in its place."""
     return _alert(
-        DEAD_LETTER,
+        DEAD_LETTERS,
         name,
         Severity.CRITICAL,
         (

@@ -98,7 +98,7 @@ def _take_out(
         connection.execute(select(dead_letters.c.receiver, dead_letters.c.integration)).all()
     )
     for name in {letter.name for letter in letters} - {(row[0], row[1]) for row in left}:
-        labels = troubles.labels_of(troubles.DEAD_LETTER, name)
+        labels = troubles.labels_of(troubles.DEAD_LETTERS, name)
         resolving.resolve(connection, labels, at=None, event_key=None, now=now)
 
 
