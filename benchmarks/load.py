@@ -133,8 +133,8 @@ def _measured(database: str, place: Place, instance: DagsterInstance) -> list[Fi
     ]
 
 
-def load_once(place: Place) -> None:
-    """The product's way, without Dagster."""
+def load_once(place: Place, *, rows: int = ROWS) -> None:
+    """The product's way, without Dagster. rows: how many the workbook has."""
     from work_data_hub.config.data_sources import load_data_sources
     from work_data_hub.io.connectors.file_connector import DataSourceConnector
     from work_data_hub.io.file_load import FilePlan, load_file, read_file
@@ -146,7 +146,7 @@ def load_once(place: Place) -> None:
     assert isinstance(plan, FilePlan), plan
     with Warehouse.open(place.warehouse_url) as warehouse:
         report = load_file(warehouse, plan, table=config.table, pk=config.pk, run_id="bench")
-    assert report.loaded == ROWS, report
+    assert report.loaded == rows, report
 
 
 def _run_job(place: Place, instance: DagsterInstance) -> None:

@@ -1,44 +1,63 @@
-"""A scrape of all metrics over a grown instance: runs, schedules, sensors, ticks, past alerts."""
+"""A scrape of `wdh serve` over a grown instance, as Prometheus makes it: over HTTP, packed."""
 
 from __future__ import annotations
 
-import gc
-import json
-import random
-import sqlite3
+import gzip
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+from unittest import mock
 
+from benchmarks import grown_instance
 from benchmarks.finished_alerts import fill
+from benchmarks.grown_instance import INSTIGATORS
+from benchmarks.load import Place, load_once
 from benchmarks.measure import Figure
+from benchmarks.serving import Serving, serving
+from benchmarks.workbook import write_workbook
 
-RUNS, INSTIGATORS, ALERTS = 10_000, 500, 1_000_000
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from work_data_hub.alerting import AlertRouter
+
+RUNS, ALERTS = 10_000, 1_000_000
 FEW_RUNS, MANY_RUNS = 1_000, 100_000
-JOBS, ASSETS, TICKS_EACH, ACTIVE = 60, 100, 200, 50
+ROWS, FILES = 2_000, 500
 SCRAPES = 200
 MOST_MS, MOST_SERIES, MOST_RATIO = 250.0, 5_000, 1.3
+COMES_WITHIN_S = 60.0
+# What every source has to have told before the first scrape that counts.
+COMPLETE = (
+    '_up{source="webserver"} 1.0',
+    '_up{source="warehouse"} 1.0',
+    '_up{source="landing_folder"} 1.0',
+    '{job_name="job_7",location="sales",status="success"}',
+    "wdh_landing_folder_files{",
+    "wdh_round_last_success_timestamp_seconds{",
+    "process_resident_memory_bytes",
+)
 
 
 def figures() -> list[Figure]:
-    """Milliseconds of whole scrapes, text included, and how many series they hold.
+    """Milliseconds on the wall of whole requests, and how many series an answer holds.
 
-    Finished runs are rows as Dagster writes them, a run's body that of a real one; the totals of
-    their ends are those that the tally would have left.
+    Three `wdh serve` are up, each over an instance of its own, and go about their rounds.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        scrapes = {
-            count: stack.enter_context(_scrape(Path(folder, str(count)), count))
+        processes = {
+            count: stack.enter_context(_served(Path(folder, str(count)), count))
             for count in (RUNS, FEW_RUNS, MANY_RUNS)
         }
-        gc.freeze()  # as `wdh serve` does
-        times = _taken(scrapes)
-        gc.unfreeze()
-        series = sum(not line.startswith(b"#") for line in scrapes[RUNS]().splitlines())
+        times = _taken(processes)
+        packed = processes[RUNS].scrape()
+    text = gzip.decompress(packed)
+    series = sum(not line.startswith(b"#") for line in text.splitlines())
     p99 = times[RUNS][int(len(times[RUNS]) * 0.99)] * 1000
     median = {count: taken[len(taken) // 2] for count, taken in times.items()}
     return [
@@ -47,7 +66,7 @@ def figures() -> list[Figure]:
             p99,
             "ms",
             MOST_MS,
-            note=f"median {median[RUNS] * 1000:.0f} ms",
+            note=f"median {median[RUNS] * 1000:.0f} ms; {len(packed) / 1024:.0f} KiB packed",
         ),
         Figure("series of it", float(series), "series", MOST_SERIES),
         Figure(
@@ -60,169 +79,104 @@ def figures() -> list[Figure]:
     ]
 
 
-def _taken(scrapes: dict[int, Callable[[], bytes]]) -> dict[int, list[float]]:
+def _taken(processes: dict[int, Serving]) -> dict[int, list[float]]:
     """Sorted seconds of each; they take turns, so a busy moment hits all alike."""
-    taken: dict[int, list[float]] = {count: [] for count in scrapes}
+    taken: dict[int, list[float]] = {count: [] for count in processes}
     for _ in range(SCRAPES):
-        for count, scrape in scrapes.items():
+        for count, process in processes.items():
             start = time.perf_counter()
-            scrape()
+            process.scrape()
             taken[count].append(time.perf_counter() - start)
     return {count: sorted(times) for count, times in taken.items()}
 
 
 @contextmanager
-def _scrape(folder: Path, runs: int) -> Iterator[Callable[[], bytes]]:
+def _served(folder: Path, runs: int) -> Iterator[Serving]:
+    """`wdh serve` over an instance with so many finished runs, once it tells all there is.
+
+    Finished runs are rows as Dagster writes them, a run's body that of a real one; the totals of
+    their ends are those that the tally would have left.
+    """
     from dagster import instance_for_test
-    from prometheus_client import CollectorRegistry, generate_latest
 
     from work_data_hub.alerting import AlertRouter
-    from work_data_hub.alerting.metrics import StoreCollector
-    from work_data_hub.alerting.sink import Deadline
     from work_data_hub.alerting.testing.http_server import HttpServer, Reply
-    from work_data_hub.observability import feed, tally
-    from work_data_hub.observability.collector import DagsterCollector
 
     folder.mkdir()
     home = folder / "home"
     home.mkdir()
+    store_url = f"sqlite:///{folder / 'alerts.db'}"
     fill(folder / "alerts.db", ALERTS if runs == RUNS else 1_000)
-    router = AlertRouter.from_file(folder / "no.yml", f"sqlite:///{folder / 'alerts.db'}")
     with instance_for_test(temp_dir=str(home)) as instance:
-        states = _instigators(instance)
-        _events(instance)
-        model = _model(instance)
-        _finished(home, model, first=1, last=FEW_RUNS)
-        with HttpServer(lambda _: Reply(200, _workspace(states))) as webserver:
-            deadline, now = Deadline(600.0), datetime.now(UTC) + timedelta(minutes=1)
-            feed.advance(instance, router, now=now, deadline=deadline)
-            tally.advance(instance, router.store, now=now, deadline=deadline)
-            # Each job has ended by now; more ends of the same only make the numbers larger.
-            _finished(home, model, first=FEW_RUNS + 1, last=runs)
-            _pass_over(instance, router.store)
-            registry = CollectorRegistry()
-            names = {(i.receiver, i.name) for i in router.config.integrations()}
-            registry.register(StoreCollector(router.store, integrations=names))
-            collector = DagsterCollector(
-                instance, store=router.store, dagster_url=webserver.address
-            )
-            registry.register(collector)
-            for _ in range(3):  # the webserver is asked in the background, names are remembered
-                text = generate_latest(registry)
-            assert b"wdh_scrape_source_up{" in text
-            assert b'_up{source="webserver"} 1.0' in text
-            assert b'{job_name="job_7",location="sales",status="success"}' in text
-            yield lambda: generate_latest(registry)
-    router.close()
+        states = grown_instance.instigators(instance)
+        grown_instance.assets_and_real_runs(instance)
+        model = grown_instance.model_run(instance)
+        grown_instance.finished(home, model, first=1, last=FEW_RUNS)
+        router = AlertRouter.from_file(folder / "no.yml", store_url, environ={})
+        _read_by_all_rounds(instance, router)
+        # Each job has ended by now; more ends of the same only make the numbers larger.
+        grown_instance.finished(home, model, first=FEW_RUNS + 1, last=runs)
+        _pass_over(instance, router)
+        router.close()
+        with HttpServer(lambda _: Reply(200, grown_instance.workspace(states))) as webserver:
+            environ = {
+                "WDH_ALERTS_CONFIG": str(folder / "no.yml"),
+                "WDH_ALERTS_URL": store_url,
+                "WDH_DAGSTER_URL": webserver.address,
+                **_pipeline(folder),
+            }
+            with serving(home, environ) as process:
+                _wait_until_complete(process)
+                yield process
 
 
-def _instigators(instance: Any) -> list[Any]:
-    """Half of them schedules; each has ticked, over and over."""
-    from tests.observability.dagster_storages import switched, ticked
-
-    began = datetime.now(UTC) - timedelta(days=2)
-    states = [
-        switched(instance, f"each_{n}", schedule=n % 2 == 0, started=began)
-        for n in range(INSTIGATORS)
-    ]
-    for state in states:
-        ticked(instance, state, began)
-    schedules = Path(instance.root_directory, "schedules", "schedules.db")
-    with closing(sqlite3.connect(schedules)) as connection, connection:
-        columns = "job_origin_id, selector_id, status, type, tick_body"
-        connection.execute(
-            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-            f" INSERT INTO job_ticks ({columns}, timestamp) SELECT {columns},"
-            " datetime(timestamp, '+' || (i * 10) || ' minutes') FROM job_ticks, n",
-            (TICKS_EACH,),
-        )
-    return states
+def _pipeline(folder: Path) -> dict[str, str]:
+    """A landing folder and a warehouse into which a workbook was loaded; their environment."""
+    landing = folder / "landing"
+    landing.mkdir()
+    place = Place(landing, "2024_11_受托业绩报告.xlsx", f"sqlite:///{folder / 'warehouse.db'}")
+    environ = {"WDH_DATA_BASE_DIR": str(landing), "WDH_WAREHOUSE_URL": place.warehouse_url}
+    write_workbook(place.workbook, ROWS)
+    with mock.patch.dict("os.environ", environ):
+        load_once(place, rows=ROWS)
+    for n in range(FILES):
+        (landing / f"{2000 + n // 12 % 24}_{n % 12 + 1:02}_受托业绩报告_{n}.xlsx").touch()
+    return environ
 
 
-def _model(instance: Any) -> str:
-    """A finished run like all the others, and some runs under way."""
-    from dagster import DagsterEventType
-    from tests.observability.dagster_runs import create_run, nightly, report
+def _read_by_all_rounds(instance: DagsterInstance, router: AlertRouter) -> None:
+    from work_data_hub.alerting.sink import Deadline
+    from work_data_hub.observability import feed, tally
 
-    model = create_run(instance, nightly)
-    now = datetime.now(UTC)
-    report(instance, model, DagsterEventType.RUN_START, at=now - timedelta(days=1))
-    report(instance, model, DagsterEventType.RUN_SUCCESS, at=now - timedelta(days=1, minutes=-5))
-    for _ in range(ACTIVE):
-        waiting = create_run(instance, nightly)
-        report(instance, waiting, DagsterEventType.RUN_START, at=now - timedelta(minutes=3))
-    return str(model.run_id)
+    deadline, now = Deadline(600.0), datetime.now(UTC) + timedelta(minutes=1)
+    feed.advance(instance, router, now=now, deadline=deadline)
+    tally.advance(instance, router.store, now=now, deadline=deadline)
 
 
-def _finished(home: Path, model: str, *, first: int, last: int) -> None:
-    """Runs like the model, of many jobs, with their tags and the events of their ends."""
-    given = {"first": first, "last": last, "model": model, "jobs": JOBS}
-    numbers = (
-        "WITH RECURSIVE n(i) AS"
-        " (SELECT :first WHERE :first <= :last UNION ALL SELECT i + 1 FROM n WHERE i < :last)"
-    )
-    of_run = "create_timestamp, update_timestamp, start_time, end_time"
-    with closing(sqlite3.connect(home / "history" / "runs.db")) as connection, connection:
-        connection.execute(
-            f"{numbers} INSERT INTO runs (run_id, pipeline_name, snapshot_id, status, run_body,"
-            f" {of_run}) SELECT printf('%036d', i), 'job_' || (i % :jobs), snapshot_id, status,"
-            f" replace(replace(run_body, :model, printf('%036d', i)), '\"nightly\"',"
-            f" printf('\"job_%d\"', i % :jobs)), {of_run}"
-            " FROM runs, n WHERE run_id = :model",
-            given,
-        )
-        connection.execute(
-            f"{numbers} INSERT INTO run_tags (run_id, key, value)"
-            " SELECT printf('%036d', i), key, value FROM run_tags, n WHERE run_id = :model",
-            given,
-        )
-    of_event = "dagster_event_type, timestamp, step_key, asset_key, partition"
-    with closing(sqlite3.connect(home / "history" / "runs" / "index.db")) as connection, connection:
-        connection.execute(
-            f"{numbers} INSERT INTO event_logs (run_id, event, {of_event})"
-            f" SELECT printf('%036d', i), replace(event, :model, printf('%036d', i)), {of_event}"
-            " FROM event_logs, n WHERE run_id = :model AND dagster_event_type = 'PIPELINE_SUCCESS'",
-            given,
-        )
-
-
-def _pass_over(instance: Any, store: Any) -> None:
-    """The tally has read all that there is."""
-    from dataclasses import replace
-
+def _pass_over(instance: DagsterInstance, router: AlertRouter) -> None:
+    """Feed and tally have read all that there is."""
     from work_data_hub.observability import tally
-    from work_data_hub.observability.dagster_api import totals
+    from work_data_hub.observability.dagster_api import run_log, totals
+    from work_data_hub.observability.position import Position
 
-    newest = totals.newest_ending_before(instance, datetime.now(UTC) + timedelta(days=1))
-    position = tally.position_in(store, instance)
-    assert position is not None
-    store.set_cursor(tally.cursor_of(instance), replace(position, event_id=newest).to_text())
-
-
-def _events(instance: Any) -> None:
-    """Assets, real runs of two jobs with steps, a daemon's heartbeats."""
-    from dagster import AssetKey, AssetMaterialization
-    from tests.observability.dagster_runs import nightly, run, sound
-
-    for number in range(ASSETS):
-        key = AssetKey(["warehouse", f"table_{number}"])
-        instance.report_runless_asset_event(AssetMaterialization(key))
-    for _ in range(2):
-        run(instance, nightly)
-        run(instance, sound)
+    at = datetime.now(UTC)
+    read = Position(run_log.newest_event_id(instance), at)
+    router.store.set_cursor(f"feed:{run_log.storage_id(instance)}", read.to_text())
+    counted = tally.position_in(router.store, instance)
+    assert counted is not None
+    newest = totals.newest_ending_before(instance, at + timedelta(days=1))
+    counted = replace(counted, event_id=newest)
+    router.store.set_cursor(tally.cursor_of(instance), counted.to_text())
 
 
-def _workspace(states: list[Any]) -> bytes:
-    def of(kind: str, more: dict[str, Any]) -> list[dict[str, Any]]:
-        return [
-            {"name": s.instigator_name, f"{kind}State": {"status": "RUNNING"}, **more}
-            for s in states
-            if s.instigator_type.name == kind.upper()
-        ]
+def _wait_until_complete(process: Serving) -> None:
+    """Some sources are asked in the background, now and then."""
+    ends_at = time.monotonic() + COMES_WITHIN_S
+    while missing := _missing(process):
+        assert time.monotonic() < ends_at, f"a scrape has no {missing}"
+        time.sleep(0.5)
 
-    cron = {"cronSchedule": f"{random.randrange(60)} 2 * * *", "executionTimezone": "Asia/Shanghai"}
-    repository = {"schedules": of("schedule", cron), "sensors": of("sensor", {})}
-    loaded = {"__typename": "RepositoryLocation", "repositories": [repository]}
-    entries = [{"name": "sales", "locationOrLoadError": loaded}]
-    said = {"__typename": "Workspace", "locationEntries": entries}
-    return json.dumps({"data": {"workspaceOrError": said}}).encode()
+
+def _missing(process: Serving) -> list[str]:
+    text = gzip.decompress(process.scrape()).decode()
+    return [said for said in COMPLETE if said not in text]

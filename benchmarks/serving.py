@@ -17,6 +17,10 @@ from urllib.error import URLError
 
 ROOT = Path(__file__).parents[1]
 COMES_UP_WITHIN_S = 120.0
+AS_PROMETHEUS = {
+    "Accept": "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5",
+    "Accept-Encoding": "gzip",
+}
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,11 @@ class Serving:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    def scrape(self) -> int:
-        """As Prometheus does; gives the bytes."""
-        with urllib.request.urlopen(f"{self.address}/metrics", timeout=30) as answer:
-            return len(answer.read())
+    def scrape(self) -> bytes:
+        """As Prometheus asks for it: OpenMetrics, packed with gzip."""
+        asked = urllib.request.Request(f"{self.address}/metrics", headers=AS_PROMETHEUS)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return bytes(answer.read())
 
 
 @contextmanager
