@@ -79,13 +79,18 @@ def switch() -> Iterator[Receiver]:
 def live(tmp_path: Path, clock: Clock, switch: Receiver) -> Iterator[LiveRouter]:
     path = tmp_path / "alerts.yml"
     path.write_text(PLAIN.format(ping="switch", url=f"{switch.address}/ping"))
+    made = live_over(path, tmp_path / "alerts.db", clock)
+    yield made
+    made.close()
+
+
+def live_over(path: Path, store: Path, clock: Clock) -> LiveRouter:
+    """As one process has it; several may be over one store."""
 
     def load(path: Path, url: str) -> AlertRouter:
         return AlertRouter.from_file(path, url, clock=clock, database_clock=clock.seconds)
 
-    made = LiveRouter(path, f"sqlite:///{tmp_path / 'alerts.db'}", load=load)
-    yield made
-    made.close()
+    return LiveRouter(path, f"sqlite:///{store}", load=load)
 
 
 class Watched:
@@ -98,12 +103,12 @@ class Watched:
             "clock": clock,
             "monotonic": lambda: self.monotonic,
         }
-        self._instance, self._live = instance, live
+        self.instance, self._live = instance, live
         self.watch = self.another()
 
     def another(self) -> Watch:
         """As after a restart."""
-        return Watch(self._instance, self._live, lambda: self.conditions, Limits(), **self._given)
+        return Watch(self.instance, self._live, lambda: self.conditions, Limits(), **self._given)
 
 
 @pytest.fixture
@@ -192,16 +197,88 @@ def test_one_that_never_came_up_beside_others_is_missed() -> None:
     assert [daemon.name for daemon in missing] == ["SCHEDULER"]
 
 
-def test_what_an_earlier_process_left_open_is_closed_by_the_next(
+def test_what_a_process_that_is_gone_left_open_is_closed_after_two_minutes(
     stored_instance: DagsterInstance, watched_daemons: Watched, live: LiveRouter, clock: Clock
 ) -> None:
     beats(stored_instance, NOW)
     clock.now = NOW + 5 * MINUTE
     watched_daemons.watch.turn()
     assert told(live)
+    next_one = watched_daemons.another()
     beats(stored_instance, clock.now)
-    watched_daemons.another().turn()
+    clock.now += 2 * MINUTE
+    next_one.turn()
+    assert told(live)
+    clock.now += SECOND
+    next_one.turn()
     assert told(live) == []
+
+
+@pytest.mark.parametrize("closes_last", ["one", "other"])
+def test_what_several_processes_find_so_is_open_until_the_last_of_them_does_not(
+    watched: Watched, live: LiveRouter, clock: Clock, closes_last: str
+) -> None:
+    other = Watched(watched.instance, live, clock)
+    failing = [replace(WELL, failing_since=0.0, last_error="away")]
+    both = {"one": watched, "other": other}
+    for each in both.values():
+        each.conditions = failing
+        each.watch.turn()
+    (first,) = (name for name in both if name != closes_last)
+    both[first].conditions = [WELL]
+    for _ in range(20):
+        for each in both.values():
+            each.watch.turn()
+        assert told(live) == [("RoundFailing", "feed")]
+        clock.now += 15 * SECOND
+    both[closes_last].conditions = [WELL]
+    both[closes_last].watch.turn()
+    assert told(live) == []
+    opened = [i for i in incidents(live.router) if i.labels["alertname"] == "RoundFailing"]
+    assert len(opened) == 1, "it was never closed and opened again"
+
+
+def test_a_process_that_comes_up_well_closes_nothing_that_another_finds_so(
+    watched: Watched, live: LiveRouter, clock: Clock, tmp_path: Path
+) -> None:
+    its_own = tmp_path / "of another host" / "alerts.yml"
+    its_own.parent.mkdir()
+    its_own.write_text(live.path.read_text())
+    live.path.write_text(live.path.read_text() + "\nrouet: {}\n")
+    live.refresh()
+    live.router.publish(Alert({"alertname": "Waiting"}))
+    clock.now += 6 * MINUTE
+    watched.conditions = [replace(WELL, failing_since=0.0, last_error="away")]
+    watched.watch.turn()
+    found = told(live)
+    assert {name for name, _ in found} == {
+        "ConfigInvalid",
+        "DispatchLag",
+        "RoundFailing",
+        "Waiting",
+    }
+    well = live_over(its_own, tmp_path / "alerts.db", clock)
+    fresh = Watched(watched.instance, well, clock)
+    for _ in range(20):
+        fresh.watch.turn()
+        assert told(live) == found
+        clock.now += 15 * SECOND
+        watched.watch.turn()
+    well.close()
+
+
+def test_what_a_process_finds_so_is_noted_now_and_then_and_nothing_else_is_written(
+    watched: Watched, live: LiveRouter, clock: Clock
+) -> None:
+    watched.conditions = [replace(WELL, failing_since=0.0, last_error="away")]
+    noted = set()
+    for _ in range(8):  # two minutes
+        watched.watch.turn()
+        noted.add(live.router.store.get_cursor("standing:RoundFailing"))
+        clock.now += 15 * SECOND
+    assert len(noted) == 3, "once half a minute has passed"
+    (incident,) = firing(live.router)
+    assert incident.event_count == 1
 
 
 def test_a_bad_alerts_yml_leaves_the_old_one_at_work_and_is_told_until_it_is_good_again(

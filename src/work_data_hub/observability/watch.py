@@ -78,7 +78,8 @@ class Watch:
     def _watch_itself(self, router: AlertRouter) -> None:
         problem = self._live.problem
         bad = [instance_events.config_invalid(self._live.path.name, str(problem))]
-        self._config.keep(router, bad if problem is not None else ())
+        at = self._clock()
+        self._config.keep(router, bad if problem is not None else (), now=at)
         self._rounds.keep(
             router,
             self_watch.failing(
@@ -86,8 +87,9 @@ class Watch:
                 monotonic=self._monotonic(),
                 patience_s=self._limits.round_failing_s,
             ),
+            now=at,
         )
-        now = self._clock().timestamp()
+        now = at.timestamp()
         self._lag.keep(
             router,
             self_watch.lagging(
@@ -96,16 +98,18 @@ class Watch:
                 now=now,
                 patience_s=self._limits.dispatch_lag_s,
             ),
+            now=at,
         )
 
     def _watch_daemons(self, router: AlertRouter) -> None:
+        now = self._clock()
         found = down(
             heartbeats.daemons(self._instance),
             self._limits.daemons,
             watched_since=self._watched_since,
-            now=self._clock(),
+            now=now,
         )
-        self._daemons.keep(router, map(instance_events.daemon_down, found))
+        self._daemons.keep(router, map(instance_events.daemon_down, found), now=now)
 
     def _is_well(self) -> bool:
         """Feed and dispatcher have come to good ends of late, and so has what they read."""
