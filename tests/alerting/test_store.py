@@ -136,6 +136,22 @@ def test_an_old_firing_never_reopens_what_was_resolved_after_it(
     assert incident.resolved_at == failed + timedelta(minutes=5)
 
 
+def test_nor_where_its_labels_are_longer_than_a_database_can_index(
+    scene: Any, router: Any, alert: Any
+) -> None:
+    failed = scene.clock.now
+    scene.clock.advance(600)
+    long = {"job": "任务" * 600, "step": "x" * 5_000, "partition": "y" * 900}
+    router.resolve({"alertname": "RunFailed", **long})
+    scene.clock.advance(600)
+    router.resolve({"alertname": "RunFailed", **long})
+    assert router.publish(alert(at=failed, **long)) == "already_over"
+    assert router.publish(alert(at=failed, **{**long, "partition": "y" * 899})) == "opened"
+    scene.clock.advance(40 * 86_400)
+    router.dispatch()
+    assert router.publish(alert(at=failed, **long)) == "opened", "forgotten with what is long over"
+
+
 def test_a_resolution_of_other_labels_closes_no_late_alert(
     scene: Any, router: Any, alert: Any
 ) -> None:

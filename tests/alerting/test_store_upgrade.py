@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +14,12 @@ from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.store.desk import Desk
 from work_data_hub.alerting.store.store import Store
 
-# What version 2 brought, taken away again.
+# What versions 2 and 3 brought, taken away again.
 TO_VERSION_1 = """
 DROP TABLE alert_silences;
 DROP TABLE alert_actions;
 ALTER TABLE alert_events DROP COLUMN fingerprint;
+ALTER TABLE alert_resolutions DROP COLUMN whole;
 UPDATE alert_notes SET value = '1' WHERE name = 'schema';
 """
 
@@ -45,7 +47,7 @@ def test_a_store_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(
     with closing(sqlite3.connect(old_store)) as connection:
         assert connection.execute(
             "SELECT value FROM alert_notes WHERE name = 'schema'"
-        ).fetchall() == [("2",)]
+        ).fetchall() == [("3",)]
         assert connection.execute(
             "SELECT key, fingerprint FROM alert_events ORDER BY key"
         ).fetchall() == [("run_failed:1", None), ("run_failed:2", incident.fingerprint)]
@@ -71,7 +73,10 @@ def test_a_process_of_the_version_before_goes_on_beside_an_upgraded_store(
 ) -> None:
     with closing(sqlite3.connect(old_store)) as old:
         scene.router().store.set_cursor("a", "1")
+        scene.router().resolve({"job": "x" * 1_000, "step": "y" * 1_000, "partition": "z" * 1_000})
         old.execute("INSERT INTO alert_events (key, at) VALUES ('b', 1.0)")
+        (labels,) = old.execute("SELECT labels FROM alert_resolutions").fetchone()
+        assert isinstance(json.loads(labels), dict)
 
 
 def test_a_store_of_a_later_version_is_refused_in_a_sentence(

@@ -156,7 +156,8 @@ def _fold_in(connection: Connection, fingerprint: str, at: float) -> bool:
 
 
 _LATER_RESOLUTIONS = text(
-    "SELECT labels, at FROM alert_resolutions WHERE alertname IN (:alertname, '') AND at > :at"
+    "SELECT COALESCE(whole, labels), at FROM alert_resolutions"
+    " WHERE alertname IN (:alertname, '') AND at > :at"
 )
 
 _fired = insert(incidents)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select, update
 
-from ..alert import ALERTNAME, MAX_INDEXED_BYTES
+from ..alert import ALERTNAME, MAX_INDEXED_BYTES, shortened
 from ..sink import Status
 from .events import are_new
 from .incidents import json_text
@@ -16,6 +16,8 @@ from .upsert import as_text, insert
 
 # In place of a label, where a resolution is of one fingerprint. No label can be named so.
 FINGERPRINT = "(fingerprint)"
+# In place of labels that are too long for a key.
+SHORTENED = "(shortened)"
 
 
 def resolve(
@@ -58,9 +60,11 @@ def _note_resolution(
     connection: Connection, labels: Mapping[str, str], alertname: str, at: float
 ) -> None:
     text = json_text(labels)
-    # PostgreSQL can index no more: what fires late is told then, though it is over.
-    if len(text.encode()) <= 2 * MAX_INDEXED_BYTES:
-        connection.execute(_RESOLVE, {"labels": text, "alertname": alertname, "at": at})
+    is_whole = len(text.encode()) <= 2 * MAX_INDEXED_BYTES  # PostgreSQL can index no more
+    row = {"labels": text, "alertname": alertname, "at": at, "whole": None}
+    if not is_whole:
+        row |= {"labels": json_text({SHORTENED: shortened(text)}), "whole": text}
+    connection.execute(_RESOLVE, row)
 
 
 def _close(connection: Connection, ids: Sequence[int], *, over_at: float, now: float) -> None:

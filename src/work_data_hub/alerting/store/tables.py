@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 # A store of an earlier version is brought up to this one when it is opened: see upgrade.py.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # What the partial indices hold. Written out, not bound: SQLite uses such an index only where it can
 # see that the query asks for no more.
@@ -86,12 +86,14 @@ events = Table(
 )
 
 # The latest resolution of each label set: what fired before it is over, however late it arrives.
+# whole: the label set, where it is too long for a key.
 resolutions = Table(
     "alert_resolutions",
     metadata,
     Column("labels", Text, primary_key=True),
     Column("alertname", Text, nullable=False),
     Column("at", Float(53), nullable=False),
+    Column("whole", Text),
 )
 Index("alert_resolutions_at", resolutions.c.alertname, resolutions.c.at)
 

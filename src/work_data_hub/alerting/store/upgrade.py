@@ -13,6 +13,7 @@ from .tables import SCHEMA_VERSION, metadata, notes
 # version before must be able to go on beside it.
 _STEPS: Mapping[int, tuple[str, ...]] = {
     2: ("ALTER TABLE alert_events ADD COLUMN fingerprint VARCHAR(16)",),
+    3: ("ALTER TABLE alert_resolutions ADD COLUMN whole TEXT",),
 }
 _VERSION = "schema"
 _FOUND_VERSION = select(notes.c.value).where(notes.c.name == _VERSION)
