@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
+from conftest import SharedClock
 from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.sink import Receipt
 from work_data_hub.alerting.store import conversations, leases
@@ -110,6 +113,30 @@ def test_a_renewed_lease_holds_and_one_that_is_not_runs_out(scene: Any, alert: A
     scene.clock.advance(1)
     (taken_over,) = _claim(scene, database)
     assert taken_over.token == held.token + 1
+
+
+def test_a_delivery_that_outlives_its_lease_stays_in_one_pair_of_hands(
+    scene: Any, alert: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database's clock runs four times as fast: a lease lasts 1.25 s."""
+    monkeypatch.setattr("work_data_hub.alerting.under_way.RENEW_EVERY_S", 0.1)
+    if isinstance(scene.clock, SharedClock):
+        scene.clock.database.run(rate=4)
+    options = {"database_clock": lambda: time.monotonic() * 4}
+    other = scene.router(AT_ONCE, **options)
+    told: list[int] = []
+
+    def outlive_the_lease() -> None:
+        threading.Event().wait(1.5 * LEASE_S / 4)
+        told.append(other.dispatch())
+
+    scene.sinks["chat"] = Interrupted(outlive_the_lease)
+    router = scene.router(AT_ONCE, **options)
+    router.publish(alert())
+    assert router.dispatch() == 1
+    assert told == [0]
+    assert scene.told() == ["open"]
+    assert Count("lease_lost", *NAME) not in router.store.counters()
 
 
 @pytest.mark.parametrize("act", ["postpone", "release"])
