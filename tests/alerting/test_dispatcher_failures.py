@@ -437,6 +437,45 @@ def test_a_sink_that_hangs_holds_up_no_other(scene: Any, alert: Any, monkeypatch
 
 
 @pytest.mark.sqlite
+def test_a_sink_that_hangs_has_sixteen_threads_at_most_and_works_again_later(
+    scene: Any, alert: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(workers, "DELIVERY_DEADLINE_S", 0.3)
+    monkeypatch.setattr("work_data_hub.alerting.under_way.DELIVERY_DEADLINE_S", 0.3)
+    monkeypatch.setattr("work_data_hub.alerting.under_way.OVERRUN_S", 0.1)
+    released = threading.Event()
+    of_others = set(threading.enumerate())
+
+    def threads() -> int:
+        ours = set(threading.enumerate()) - of_others
+        return sum(thread.name == "deliver memory[0]" for thread in ours)
+
+    class Hanging(RecordingSink):
+        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+            self.attempts.append(notification)
+            released.wait(30)
+            return super().deliver(notification, deadline=deadline)
+
+    scene.sinks["chat"] = Hanging()
+    router = scene.router(AT_ONCE)
+    router.publish_all([alert(job=f"job{n}") for n in range(40)])
+    try:
+        assert router.dispatch() == 0
+        assert len(scene.chat.attempts) == threads() == 16
+        scene.clock.advance(60)
+        assert router.dispatch() == 0, "no thread is left to try it"
+        assert threads() == 16
+    finally:
+        released.set()
+    ends_at = time.monotonic() + 30
+    while {n.group_labels["job"] for n in scene.chat.delivered} != {f"job{n}" for n in range(40)}:
+        assert time.monotonic() < ends_at
+        scene.clock.advance(30)
+        router.dispatch()
+    assert threads() <= 16
+
+
+@pytest.mark.sqlite
 def test_what_comes_while_a_delivery_hangs_is_told_in_the_same_pass(
     scene: Any, alert: Any, monkeypatch: Any
 ) -> None:

@@ -110,6 +110,7 @@ class Dispatcher:
         nothing else. Raises StoreUnavailable; what was under way is recorded by the next pass.
         """
         with self._lock:
+            self._collect(patiently=False)  # threads that were given up may be free again
             begun = self._now()
             attempted = delivered = 0
             is_routed = False
