@@ -10,7 +10,7 @@ from mail_server import MailServer
 
 from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.catalog import built_in
-from work_data_hub.alerting.testing import Receiver
+from work_data_hub.alerting.testing import Receiver, SlackServer
 
 pytestmark = pytest.mark.both_databases
 
@@ -151,3 +151,32 @@ def test_a_webhook_that_is_gone_is_left_alone_until_its_entry_changes(
         tell(scene, changed, A_MINUTE_S)
         told = {r.json["groupLabels"].get("job") for r in server.taken}
         assert "another" in told
+
+
+class TestSlack:
+    @pytest.fixture
+    def slack(self, scene: Any) -> Iterator[SlackServer]:
+        with SlackServer(clock=scene.clock.seconds) as server:
+            yield server
+
+    def router(self, scene: Any, slack: SlackServer) -> AlertRouter:
+        entry = f"{{app_token: '{slack.token}', app_url: '{slack.app_url}', channel: '#alerts'}}"
+        return router_of(scene, "slack", entry)
+
+    def test_a_message_that_took_a_deleted_ones_place_is_known_after_a_restart(
+        self, scene: Any, alert: Any, slack: SlackServer
+    ) -> None:
+        before = self.router(scene, slack)
+        before.publish_all([alert(step="extract"), alert(step="load")])
+        tell(scene, before)
+        slack.delete(slack.messages[0])
+        before.resolve({"step": "load"})  # an edit in silence
+        tell(scene, before, A_MINUTE_S)
+        (second,) = slack.messages
+        before.close()
+        after = self.router(scene, slack)
+        after.resolve({"step": "extract"})
+        tell(scene, after, A_MINUTE_S)
+        assert slack.messages == [second]
+        assert second.edited
+        assert second.text.startswith("✅")
