@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from work_data_hub.alerting import AlertRouter
 from work_data_hub.alerting.catalog import built_in
 from work_data_hub.alerting.errors import DeliveryError, Reason
-from work_data_hub.alerting.testing import SlackServer
+from work_data_hub.alerting.store.health import Count
+from work_data_hub.alerting.testing import Fault, SlackServer
 
 pytestmark = pytest.mark.both_databases
 
@@ -172,6 +174,24 @@ def test_in_a_storm_of_429_no_request_falls_within_the_window(
     slack.always_answer(None)
     dispatch_for(scene, router, 90, every_s=2)
     assert sorted(jobs_told(slack)) == jobs
+
+
+@pytest.mark.parametrize("fault", [Fault.DRIP, Fault.DROP, Fault.DROP_TAKEN])
+def test_what_is_cut_off_is_told_again_and_counted(
+    scene: Any, alert: Any, slack: SlackServer, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    router = router_to(slack, scene)
+    publish(router, alert, 1)
+    slack.answer(fault)
+    with monkeypatch.context() as patch:
+        patch.setattr("work_data_hub.alerting.workers.DELIVERY_DEADLINE_S", 0.3)
+        begun = time.monotonic()
+        assert router.dispatch() == 0
+        assert time.monotonic() - begun < 5
+    assert router.drain(budget_s=10) == 1
+    assert jobs_told(slack) == ["job-00"] * (2 if fault is Fault.DROP_TAKEN else 1)
+    assert router.store.counters()[Count("maybe_twice", "team", "slack[0]")] == 1
+    assert router.store.dead_letters() == []
 
 
 @pytest.mark.parametrize("step_s", [AN_HOUR_S, -AN_HOUR_S], ids=["forward", "back"])
