@@ -20,7 +20,15 @@ from work_data_hub.alerting.sink import (
 )
 from work_data_hub.alerting.sinks.slack import SlackConfig, build, client
 from work_data_hub.alerting.sinks.slack.answers import FORM_REFUSED, NOT_EDITABLE
-from work_data_hub.alerting.testing import Fault, SlackServer, resolved, sample_notification
+from work_data_hub.alerting.testing import (
+    Fault,
+    HttpServer,
+    Reply,
+    Request,
+    SlackServer,
+    resolved,
+    sample_notification,
+)
 
 
 @pytest.fixture
@@ -86,6 +94,25 @@ def test_it_survives_a_restart(slack: SlackServer) -> None:
     deliver(sink_for(slack), resolved(sample_notification(), stored))
     assert len(slack.messages) == 1
     assert slack.messages[0].edited
+
+
+def test_a_message_of_which_slack_does_not_say_where_it_is_is_followed_by_no_edit() -> None:
+    posted: list[str] = []
+
+    def take(request: Request) -> Reply:
+        posted.append(request.path)
+        return Reply(200, b'{"ok": true}')
+
+    with HttpServer(take) as server:
+        url = f"{server.address}/api/chat.postMessage"
+        config = SlackConfig(app_token=SecretStr("xoxb-1"), app_url=url, channel="#alerts")
+        sink = build(config, redact=Redactor(), http=None)
+        opened = deliver(sink, sample_notification())
+        assert deliver(sink, later(Purpose.UPDATE, opened)) == opened == Receipt()
+        assert len(posted) == 1, "what cannot be edited is not told anew in silence"
+        deliver(sink, later(Purpose.NOTICE, opened, NoticeCause.NEW_INCIDENT))
+        deliver(sink, resolved(sample_notification(), None))
+    assert posted == ["/api/chat.postMessage"] * 3
 
 
 def test_a_notice_is_a_reply_that_also_shows_in_the_channel(

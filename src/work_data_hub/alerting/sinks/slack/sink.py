@@ -48,7 +48,9 @@ class SlackTokenSink:
     def _told(self, notification: Notification, news: Message, deadline: Deadline) -> Receipt:
         previous = notification.previous
         if previous is None or not {"channel", "ts"} <= set(previous.values):
-            return self._post(news, deadline)
+            # Slack did not say where the message is: an edit of it would be another message.
+            is_silent = notification.purpose is Purpose.UPDATE
+            return Receipt() if is_silent else self._post(news, deadline)
         try:
             if notification.purpose is not Purpose.NOTICE:
                 return self._edit(previous, news, deadline)
