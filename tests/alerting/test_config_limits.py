@@ -1,6 +1,6 @@
 """Any file is refused within a second: oversize, over-deep, thousands of faults, huge expressions.
 
-Measured is the work of this process, so that a busy machine fails no test; twice the promise.
+Measured is the work of this process, the least of some turns: a busy machine fails no test.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from work_data_hub.alerting.regex import (
 )
 from work_data_hub.strict_yaml import MAX_BYTES, MAX_CHARS_TOLD, MAX_FAULTS_TOLD, MAX_VALUES
 
-MOST_WORK_S = 2.0
+MOST_WORK_S = 1.0
+TURNS = 3
 # RE2 compiles it to a thousand steps.
 LETTER = r"\pL"
 ROUTES = "receivers: [{name: team}]\nroute:\n  receiver: team\n  routes:\n"
@@ -56,10 +57,14 @@ def read(tmp_path: Path) -> Callable[..., AlertsConfig]:
 @pytest.fixture
 def refused(read: Callable[..., AlertsConfig]) -> Callable[..., ConfigError]:
     def refused(text: str, **environ: str) -> ConfigError:
-        before_s = time.process_time()
-        with pytest.raises(ConfigError) as caught:
-            read(text, **environ)
-        assert time.process_time() - before_s < MOST_WORK_S
+        for _ in range(TURNS):
+            before_s = time.process_time()
+            with pytest.raises(ConfigError) as caught:
+                read(text, **environ)
+            work_s = time.process_time() - before_s
+            if work_s < MOST_WORK_S:
+                break
+        assert work_s < MOST_WORK_S
         assert len(caught.value.faults) <= MAX_FAULTS_TOLD
         assert len(str(caught.value)) < (MAX_FAULTS_TOLD + 1) * 3 * MAX_CHARS_TOLD
         return caught.value
@@ -278,6 +283,6 @@ def test_a_file_of_thousands_of_routes_and_intervals_is_read(
     )
     before_s = time.process_time()
     config = read(f"{ROUTES}{routes}time_intervals:\n{times}")
-    assert time.process_time() - before_s < MOST_WORK_S
+    assert time.process_time() - before_s < 2 * MOST_WORK_S
     assert (len(config.route.routes), len(config.time_intervals)) == (4_000, 1_000)
     assert config.route.routes[3_999].matches({"job": "j3999_daily"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -143,8 +144,14 @@ class _Part(BaseModel):
     def _without_what_is_empty(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        known = {about.alias or name for name, about in cls.model_fields.items()}
+        known = _keys(cls)
         return {k: value for k, value in data.items() if value is not None or k not in known}
+
+
+@cache
+def _keys(model: type[BaseModel]) -> frozenset[str]:
+    """Looked up once: a file may hold thousands of routes."""
+    return frozenset(about.alias or name for name, about in model.model_fields.items())
 
 
 class RouteModel(_Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
@@ -33,9 +34,8 @@ class ConfigPart(BaseModel):
         if not isinstance(data, Mapping):
             return data
         given = dict(data)
-        for name, about in cls.model_fields.items():
-            key = about.alias or name
-            if not _holds_a_secret(about.annotation) or f"{key}_file" not in given:
+        for key in _secret_keys(cls):
+            if f"{key}_file" not in given:
                 continue
             path = given.pop(f"{key}_file")
             if path is None:
@@ -98,10 +98,14 @@ class Kind:
 
     def is_secret(self, key: str) -> bool:
         """Its value must not show, and `<key>_file` can be given in its place."""
-        return any(
-            key == (about.alias or name) and _holds_a_secret(about.annotation)
-            for name, about in self.model.model_fields.items()
-        )
+        return key in _secret_keys(self.model)
+
+
+@cache
+def _secret_keys(model: type[BaseModel]) -> tuple[str, ...]:
+    """Looked up once: a file may hold thousands of entries."""
+    fields = model.model_fields.items()
+    return tuple(about.alias or name for name, about in fields if _holds_a_secret(about.annotation))
 
 
 def _holds_a_secret(annotation: Any) -> bool:
