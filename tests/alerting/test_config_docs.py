@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from work_data_hub.alerting import catalog
+from work_data_hub.alerting.config import AlertsConfig, load
 from work_data_hub.alerting.config_model import (
     FileModel,
     InhibitRuleModel,
@@ -50,6 +53,11 @@ SECTIONS: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
 }
 # Keys that are read beside the model, and those that need or exclude another.
 BESIDE = {"The file": {"global"}}
+GLOBAL = "`global`"
+# A global key's kind of entry and its key there: (email, from) for smtp_from.
+TAKEN_BY = {
+    source: (kind.name, name) for kind in KINDS.values() for name, source in kind.globals.items()
+}
 WITH: dict[str, dict[str, Any]] = {
     "api_url": {"app_token": None, "channel": None},
     "auth_username": {"auth_password": "x"},
@@ -89,18 +97,81 @@ def test_the_global_section_has_every_key_that_a_kind_falls_back_to() -> None:
     assert set(ROWS["`global`"]) == (read - secrets) | {"resolve_timeout", "http_config"}
 
 
+@pytest.fixture
+def value_of(tmp_path: Path) -> Callable[[str], Any]:
+    """An example as YAML has it; the file that it names is there."""
+
+    def value_of(text: str) -> Any:
+        authority = tmp_path / "own-ca.pem"
+        authority.touch()
+        return yaml.safe_load(text.replace("/etc/ssl/own-ca.pem", str(authority)))
+
+    return value_of
+
+
+@pytest.fixture
+def load_file(tmp_path: Path) -> Callable[..., AlertsConfig]:
+    """Reads a file of these sections."""
+
+    def load_file(**sections: Any) -> AlertsConfig:
+        path = tmp_path / "alerts.yml"
+        path.write_text(json.dumps(sections, ensure_ascii=False), encoding="utf-8")
+        return load(path, environ={})
+
+    return load_file
+
+
 @pytest.mark.parametrize(
     ("section", "key", "text"), EXAMPLES, ids=[f"{s} {key}" for s, key, _ in EXAMPLES]
 )
-def test_an_example_is_read(section: str, key: str, text: str, tmp_path: Path) -> None:
-    authority = tmp_path / "own-ca.pem"
-    authority.touch()
-    value = yaml.safe_load(text.replace("/etc/ssl/own-ca.pem", str(authority)))
+def test_an_example_is_read(
+    section: str, key: str, text: str, value_of: Callable[[str], Any]
+) -> None:
+    value = value_of(text)
     assert value is not None
     if key in BESIDE.get(section, set()):
         return
     model, rest = SECTIONS[section]
     model.model_validate(rest | WITH.get(key, {}) | {key: value})
+
+
+@pytest.mark.parametrize(("key", "text"), ROWS[GLOBAL].items(), ids=ROWS[GLOBAL])
+def test_a_global_example_stands_in_where_an_entry_leaves_the_key_out(
+    key: str,
+    text: str,
+    value_of: Callable[[str], Any],
+    load_file: Callable[..., AlertsConfig],
+) -> None:
+    value = value_of(text)
+    kind, name = TAKEN_BY.get(key, ("log", ""))
+    rest = {**SECTIONS[f"`{kind}_configs`"][1], **WITH.get(name, {})}
+    rest.pop(name, None)
+
+    def only(entry: dict[str, Any], **given: Any) -> Any:
+        receiver = {"name": "team", f"{kind}_configs": [entry]}
+        config = load_file(route={"receiver": "team"}, receivers=[receiver], **given)
+        assert not config.warnings
+        (integration,) = config.integrations()
+        return integration.config
+
+    filled = only(rest, **{"global": {key: value}})
+    if name:
+        assert filled == only({**rest, name: value})
+        assert name in filled.model_fields_set or f"{name}_" in filled.model_fields_set
+
+
+def test_the_example_of_the_global_section_is_read(
+    value_of: Callable[[str], Any], load_file: Callable[..., AlertsConfig]
+) -> None:
+    value = value_of(ROWS["The file"]["global"])
+    entry = {"to": "lead@example.org", "smarthost": "mail.example.org:587"}
+    config = load_file(
+        **{"global": value},
+        route={"receiver": "team"},
+        receivers=[{"name": "team", "email_configs": [entry]}],
+    )
+    (integration,) = config.integrations()
+    assert integration.config.from_ == value["smtp_from"]
 
 
 def test_a_key_whose_value_may_stand_in_a_file_is_marked() -> None:
