@@ -4,7 +4,7 @@ A process of amtool takes one set of labels. So a file holds a forest: many rand
 first route, each of which lets the next one see the alert as well, every receiver in them with a
 name of its own. One process then tells of all of them.
 
-WDH_AMTOOL_FORESTS: how many forests are grown (default 40; 40 trees and 8 sets of labels in each).
+WDH_AMTOOL_FORESTS: how many forests are grown (default 50; 40 trees and 8 sets of labels in each).
 WDH_AMTOOL_SEED: another seed than that of the repository.
 """
 
@@ -30,7 +30,7 @@ from work_data_hub.alerting.route import receivers_for
 from work_data_hub.cli.routes import routes_app
 
 AMTOOL = shutil.which("amtool")
-FORESTS = int(os.environ.get("WDH_AMTOOL_FORESTS", "40"))
+FORESTS = int(os.environ.get("WDH_AMTOOL_FORESTS", "50"))
 SEED = int(os.environ.get("WDH_AMTOOL_SEED", "20241105"))
 TREES_OF_A_FOREST = 40
 LABEL_SETS = 8
