@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from work_data_hub.alerting import catalog
 from work_data_hub.alerting.config import AlertsConfig, load
@@ -172,6 +172,25 @@ def test_the_example_of_the_global_section_is_read(
     )
     (integration,) = config.integrations()
     assert integration.config.from_ == value["smtp_from"]
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        *(("`http_config`", key) for key in ("oauth2", "proxy_url", "enable_http2")),
+        *(("`tls_config`", key) for key in ("cert_file", "key_file", "server_name")),
+        *(("`tls_config`", key) for key in ("min_version", "max_version")),
+        ("`slack_configs`", "http_config"),
+    ],
+)
+def test_a_key_of_alertmanagers_that_is_refused_is_named_among_what_differs(
+    section: str, key: str
+) -> None:
+    model, rest = SECTIONS[section]
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        model.model_validate(rest | {key: {}})
+    differs = DOCUMENT.read_text(encoding="utf-8").split("## What differs from Alertmanager")[1]
+    assert f"`{key}`" in differs
 
 
 def test_a_key_whose_value_may_stand_in_a_file_is_marked() -> None:
