@@ -15,6 +15,7 @@ from work_data_hub.alerting import Alert, AlertRouter, Severity
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.sink import Receipt
 from work_data_hub.alerting.store.direct import driver_of
+from work_data_hub.alerting.store.leases import LEASE_S
 from work_data_hub.alerting.testing import RecordingSink
 
 AT_ONCE = """
@@ -128,28 +129,54 @@ def test_the_history_of_an_incident_names_every_attempt(scene: Any, alert: Any) 
     assert len({a.key for a in found}) == 1
 
 
+class Locking(RecordingSink):
+    """Takes what it is told, and has locked the store by then, once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._other = sqlite3.connect(
+            folder / "alerts.db", isolation_level=None, check_same_thread=False
+        )
+
+    def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
+        if not self.delivered:
+            self._other.execute("BEGIN IMMEDIATE")
+        return super().deliver(notification, deadline=deadline)
+
+    def let_go(self) -> None:
+        self._other.execute("ROLLBACK")
+        self._other.close()
+
+
 def test_a_store_that_goes_away_while_telling_causes_no_second_message(
     scene: Any, alert: Any
 ) -> None:
-    other = sqlite3.connect(
-        scene.folder / "alerts.db", isolation_level=None, check_same_thread=False
-    )
-
-    class Locking(RecordingSink):
-        def deliver(self, notification: Any, *, deadline: Any) -> Receipt:
-            other.execute("BEGIN IMMEDIATE")
-            return super().deliver(notification, deadline=deadline)
-
-    scene.sinks["chat"] = Locking()
+    scene.sinks["chat"] = locking = Locking(scene.folder)
     router = scene.router(AT_ONCE)
     router.publish(alert())
     with pytest.raises(StoreUnavailable):
         router.dispatch()
-    other.execute("ROLLBACK")
-    other.close()
+    locking.let_go()
     assert router.dispatch() == 1
     assert scene.told() == ["open"]
     assert router.next_due() > scene.clock.now
+
+
+def test_what_a_dispatcher_told_that_ended_while_its_store_was_away_is_told_again(
+    scene: Any, alert: Any
+) -> None:
+    scene.sinks["chat"] = locking = Locking(scene.folder)
+    router = scene.router(AT_ONCE)
+    router.publish(alert())
+    with pytest.raises(StoreUnavailable):
+        router.dispatch()
+    router.close()
+    locking.let_go()
+    after = scene.router(AT_ONCE)
+    scene.clock.advance(LEASE_S + 1)
+    assert after.dispatch(until_idle=True) == 1
+    first, second = scene.chat.delivered
+    assert (first.purpose, first.key) == (second.purpose, second.key)
 
 
 def test_no_statement_of_a_pass_reads_all_that_ever_happened(scene: Any, alert: Any) -> None:
