@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -192,26 +190,6 @@ def test_a_receiver_can_be_tried_out(wdh: Wdh, folder: Path) -> None:
     code, _, err = wdh("alerts", "test", "nobody")
     assert code != 0
     assert "default" in err
-
-
-def test_alerts_check_imports_no_dagster(folder: Path) -> None:
-    code = (
-        "import sys; from work_data_hub.cli.main import main\n"
-        "sys.argv = ['wdh', 'alerts', 'check']\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "print([m for m in ('dagster', 'polars', 'sqlalchemy', 'requests') if m in sys.modules])"
-    )
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_demo_ends_well_when_only_its_own_broken_file_failed(wdh: Wdh, folder: Path) -> None:
