@@ -28,6 +28,7 @@ MODULES = (
     "metrics_scrape",
     "feed_tick",
     "feed_delay",
+    "stock_sensor",
     "bad_times",
     "serve_leak",
     "scrape",
