@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from work_data_hub.alerting.alert import storable_labels
 from work_data_hub.alerting.redact import MASK, Redactor
 
 BOT_TOKEN = "xoxb-123456789012-abcdefGHIJKL"
@@ -221,6 +222,15 @@ def test_labels_lose_secrets_but_not_the_words_that_route() -> None:
     assert redactor.labels(
         {"job": "dagster", "severity": "critical", "api_key": "x1", "url": "ftp://etl:x1@h/"}
     ) == {"job": "dagster", "severity": "critical", "api_key": MASK, "url": f"ftp://{MASK}@h/"}
+
+
+@pytest.mark.parametrize("before", range(930, 965, 3))
+def test_a_label_that_was_cut_within_a_secret_holds_no_half_of_it(before: int) -> None:
+    secret = "s3cret-that-is-longer-than-most"
+    labels = storable_labels({"path": f"{'x' * before}{secret} and {'more ' * 50}"})
+    redacted = Redactor([secret]).labels(labels)["path"]
+    assert redacted.startswith("x" * before)
+    assert secret[:8] not in redacted
 
 
 def test_two_events_whose_keys_differ_in_a_secret_alone_stay_two() -> None:

@@ -18,6 +18,8 @@ TEAM = "team"
 # Two of them, and names beside them, fit what PostgreSQL can index: a third of a page of 8 kB.
 # https://www.postgresql.org/docs/current/btree.html
 MAX_INDEXED_BYTES = 1_000
+# Between what was kept of a longer one and its digest.
+CUT = "…"
 
 
 class Severity(StrEnum):
@@ -114,8 +116,8 @@ def shortened(text: str) -> str:
     if len(encoded) <= MAX_INDEXED_BYTES:
         return text
     digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-    kept = encoded[: MAX_INDEXED_BYTES - len(digest) - 3].decode(errors="ignore")
-    return f"{kept}…{digest}"
+    kept = encoded[: MAX_INDEXED_BYTES - len(digest) - len(CUT.encode())].decode(errors="ignore")
+    return f"{kept}{CUT}{digest}"
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

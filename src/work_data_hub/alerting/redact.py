@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
-from .alert import SEVERITY
+from .alert import CUT, SEVERITY
 
 MASK = "[redacted]"
 
@@ -140,7 +140,7 @@ class Redactor:
         for value in self._anywhere:
             if value in text:
                 text = text.replace(value, MASK)
-        return _without_shapes(text)
+        return _without_shapes(self._without_half_a_secret(text))
 
     def event_key(self, key: str) -> str:
         """An event's key without secrets. Two that differ in nothing else remain two."""
@@ -148,7 +148,7 @@ class Redactor:
         if redacted == key:
             return key
         digest = hashlib.blake2b(key.encode(errors="replace"), digest_size=16).hexdigest()
-        return f"{redacted}…{digest}"
+        return f"{redacted}{CUT}{digest}"
 
     def labels(self, labels: Mapping[str, str]) -> Mapping[str, str]:
         """Each value as an identifier; one whose name says it is a secret is gone as a whole.
@@ -191,7 +191,16 @@ class Redactor:
         for value in self._anywhere:
             if value in text:
                 return False
-        return not _shapes_in(text.lower())
+        return CUT not in text and not _shapes_in(text.lower())
+
+    def _without_half_a_secret(self, text: str) -> str:
+        """A long label was cut before it came here, perhaps within a secret."""
+        kept, cut, digest = text.rpartition(CUT)
+        for value in self._anywhere if cut else ():
+            for length in range(len(value) - 1, MIN_ANYWHERE_CHARS - 1, -1):
+                if kept.endswith(value[:length]):
+                    return f"{kept[:-length]}{MASK}{cut}{digest}"
+        return text
 
 
 def without_userinfo(redacted: str) -> str:
