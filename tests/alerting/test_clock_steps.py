@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from work_data_hub.alerting.dispatcher import CLAIMED_AT_ONCE
 from work_data_hub.alerting.errors import DeliveryError, Reason
-from work_data_hub.alerting.sink import Receipt
+from work_data_hub.alerting.sink import Deadline, Receipt
 from work_data_hub.alerting.testing import RecordingSink
 from work_data_hub.alerting.timing import Budget
 
 pytestmark = pytest.mark.both_databases
 
 HOUR_S = 3600
+# A pass takes a second; this long only one that never ends.
+PATIENCE_S = 60.0
 CONFIG = """
 route: {receiver: team, group_by: [job], group_wait: 30s, group_interval: 1m}
 receivers: [{name: team, memory_configs: [{sink: chat}]}]
@@ -82,8 +85,19 @@ def test_a_paced_sink_goes_on_at_its_pace(scene: Any, alert: Any, step_s: float)
     assert scene.told() == ["open"] * 5
 
 
-@pytest.mark.parametrize("step_s", [-12 * HOUR_S, -HOUR_S, HOUR_S], ids=["far back", "back", "on"])
+@STEPS
 def test_a_step_while_it_is_told_tells_it_once(scene: Any, alert: Any, step_s: float) -> None:
+    assert _told_while_the_clock_steps(scene, alert, step_s, jobs=40) == _each_once(40)
+
+
+def test_a_step_by_more_than_the_reminders_wait_ends_the_pass(scene: Any, alert: Any) -> None:
+    # What is claimed after the step is due again before the moment at which the pass began.
+    jobs = CLAIMED_AT_ONCE + 20
+    assert _told_while_the_clock_steps(scene, alert, -12 * HOUR_S, jobs=jobs) == _each_once(jobs)
+
+
+def _told_while_the_clock_steps(scene: Any, alert: Any, step_s: float, *, jobs: int) -> list[str]:
+    """The clock steps in the first delivery of a pass; the jobs that were told within a minute."""
     steps = iter([step_s])  # once, however many threads deliver
 
     class Stepping(RecordingSink):
@@ -94,12 +108,16 @@ def test_a_step_while_it_is_told_tells_it_once(scene: Any, alert: Any, step_s: f
 
     scene.sinks["chat"] = Stepping()
     router = scene.router(CONFIG.replace("30s", "0s"))
-    router.publish_all(alert(job=f"job{n}") for n in range(40))
-    router.dispatch(until_idle=True)
+    router.publish_all(alert(job=f"job{n}") for n in range(jobs))
+    limit = Deadline(PATIENCE_S)
+    router.dispatch(may_claim=lambda: limit.remaining_s > 0)
+    assert limit.remaining_s > 0, "the pass does not end"
     after(scene, router, 60)
-    assert sorted(n.group_labels["job"] for n in scene.chat.delivered) == sorted(
-        f"job{n}" for n in range(40)
-    )
+    return sorted(n.group_labels["job"] for n in scene.chat.delivered)
+
+
+def _each_once(jobs: int) -> list[str]:
+    return sorted(f"job{n}" for n in range(jobs))
 
 
 def test_another_process_looks_at_what_was_planned_before_the_step(scene: Any, alert: Any) -> None:
