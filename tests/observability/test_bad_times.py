@@ -1,7 +1,8 @@
 """Bad times, on a real instance under SQLite and under PostgreSQL, to what a receiver was told.
 
 Each failure has a partition of its own, so a message of its own: what is lost, told twice or told
-out of order shows. Time is the test's; hours and weekends pass at once.
+out of order shows. One thread delivers, so that the order in which things are handed out is the one
+in which they arrive. Time is the test's; hours and weekends pass at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from dagster import DagsterEventType, DagsterInstance
 
-from work_data_hub.alerting import AlertRouter
+from work_data_hub.alerting import AlertRouter, workers
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.sink import Deadline, Status
 from work_data_hub.alerting.testing import Receiver
@@ -55,6 +56,11 @@ def instance(
     server = request.getfixturevalue("postgres_server")
     with new_database(server) as url, instance_on(home, postgres=url) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def one_thread_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "THREADS_PER_INTEGRATION", 1)
 
 
 class Alerting:
@@ -136,7 +142,7 @@ def a_weekend(alerting: Alerting, failures: int) -> None:
     alerting.now = friday + 61 * HOUR
     alerting.restart()
     alerting.turn()
-    assert sorted(alerting.told()) == [f"{n:03}" for n in range(failures)]
+    assert alerting.told() == [f"{n:03}" for n in range(failures)]
 
 
 def test_a_weekend_without_any_of_it_is_told_on_monday_each_once(alerting: Alerting) -> None:
@@ -154,7 +160,7 @@ def test_a_hundred_failures_of_a_weekend_are_told_each_once(tmp_path: Path) -> N
 def test_a_publisher_that_raises_tells_all_of_it_at_the_next_tick(
     alerting: Alerting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alerting.fails("a")
+    alerting.fails("b")
 
     def raises(_: object) -> None:
         raise RuntimeError("a bug")
@@ -163,17 +169,17 @@ def test_a_publisher_that_raises_tells_all_of_it_at_the_next_tick(
         patched.setattr(alerting.router, "publish_all", raises)
         with pytest.raises(RuntimeError, match="a bug"):
             alerting.turn()
-    alerting.fails("b")
+    alerting.fails("a")
     alerting.turn(after=30 * SECOND)
-    assert sorted(alerting.told()) == ["a", "b"]
+    assert alerting.told() == ["b", "a"]
 
 
 def test_a_tick_past_its_deadline_leaves_the_rest_to_the_next(alerting: Alerting) -> None:
-    for partition in "abcde":
+    for partition in "caebd":
         alerting.fails(partition)
     assert alerting.feed(deadline_s=0.0, batch=2)
     alerting.turn(after=MINUTE)
-    assert sorted(alerting.told()) == ["a", "b", "c", "d", "e"]
+    assert alerting.told() == ["c", "a", "e", "b", "d"]
 
 
 def test_the_store_down_for_a_minute_delays_and_loses_nothing(
@@ -185,12 +191,12 @@ def test_the_store_down_for_a_minute_delays_and_loses_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(alerting.router.store.database, "write", away)
         patched.setattr(alerting.router.store.database, "read", away)
-        for partition in "abc":
+        for partition in "cab":
             alerting.fails(partition)
             with pytest.raises(StoreUnavailable):
                 alerting.turn(after=20 * SECOND)
     alerting.turn()
-    assert sorted(alerting.told()) == ["a", "b", "c"]
+    assert alerting.told() == ["c", "a", "b"]
 
 
 @pytest.mark.parametrize("text", ["", "nan", '{"id": 7}'])

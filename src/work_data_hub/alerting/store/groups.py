@@ -108,7 +108,8 @@ _new_conversation: dict[str, ColumnElement[Any]] = {
 }
 _CONVERSE = conversations.insert().from_select(
     list(_new_conversation),
-    select(*_new_conversation.values()).where(
+    select(*_new_conversation.values())
+    .where(
         IS_ACTIVE,
         groups.c.receiver == bindparam("of"),
         ~select(conversations.c.id)
@@ -118,7 +119,10 @@ _CONVERSE = conversations.insert().from_select(
             conversations.c.integration == bindparam("with", type_=Text),
         )
         .exists(),
-    ),
+    )
+    # As they came: who claims goes by it. By the id alone SQLite would walk through all that ever
+    # were.
+    .order_by(groups.c.first_due_at, groups.c.id),
 )
 _CONVERSING = (
     select(conversations.c.receiver, conversations.c.integration).where(IS_OPEN).distinct()
