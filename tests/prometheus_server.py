@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one address every second, and answers queries."""
+"""A real Prometheus that scrapes one address every second, and answers queries; and promtool."""
 
 from __future__ import annotations
 
@@ -99,6 +99,14 @@ def process(*command: str, log: Path, **given: Any) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.wait()
+
+
+def promtool_finds(exposition: bytes) -> str:
+    """What is wrong with the metrics of this classic text. Empty when nothing is."""
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=exposition, capture_output=True, check=False
+    )
+    return (checked.stdout + checked.stderr).decode()
 
 
 def _is_ready(started: Prometheus) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ..prometheus_server import process, prometheus
+from ..prometheus_server import process, prometheus, promtool_finds
 from .dagster_dev import dagster_dev, free_port, wait_until
 
 pytestmark = pytest.mark.processes
@@ -143,6 +143,8 @@ def test_what_prometheus_has_is_what_dagster_has(tmp_path: Path) -> None:
             assert set(up.values()) == {1}
             assert values("wdh_feed_lag_seconds")["feed"] < 60
             assert values("scrape_samples_scraped").popitem()[1] < 1_000
+            served_text = requests.get(f"http://{listen}/metrics", timeout=10).content
+            assert promtool_finds(served_text) == ""
             rules = requests.get(f"{scraping.url}/api/v1/rules", timeout=10).json()["data"][
                 "groups"
             ]

@@ -18,6 +18,7 @@ from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.testing import Receiver, Reply, Request, SlackServer
 from work_data_hub.observability import feed
 
+from ..prometheus_server import promtool_finds
 from .dagster_dev import wait_until
 from .dagster_runs import failed_at, succeeded_at
 from .serving import serving
@@ -74,6 +75,7 @@ def test_metrics_are_negotiated(instance: DagsterInstance, config: Path, store_u
         assert plain.headers["Content-Type"].startswith("text/plain; version=")
         assert "wdh_store_up 1.0" in plain.text
         assert 'wdh_round_errors_total{round="feed"} 0.0' in plain.text
+        assert promtool_finds(plain.content) == ""
         asked = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
         with requests.get(f"{address}/metrics", headers=asked, timeout=10, stream=True) as answer:
             assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
