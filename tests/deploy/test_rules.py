@@ -31,6 +31,11 @@ def rules(kind: str) -> list[Any]:
     return [rule for group in groups for rule in group["rules"] if kind in rule]
 
 
+def cases() -> list[Any]:
+    found: list[Any] = yaml.safe_load(CASES.read_text(encoding="utf-8"))["tests"]
+    return found
+
+
 def families(tmp_path: Path) -> dict[str, tuple[str, str]]:
     """Of all collectors of `wdh serve`: type and label names by the name that is documented."""
     store = Store(f"sqlite:///{tmp_path / 'alerts.db'}")
@@ -65,14 +70,23 @@ def test_each_alert_fires_when_it_should_and_not_before() -> None:
 
 
 def test_each_alert_has_a_case() -> None:
-    cases = yaml.safe_load(CASES.read_text(encoding="utf-8"))["tests"]
     fired = {
         check["alertname"]
-        for case in cases
+        for case in cases()
         for check in case["alert_rule_test"]
         if check["exp_alerts"]
     }
     assert fired == {rule["alert"] for rule in rules("alert")}
+
+
+def test_each_recording_rule_has_a_case() -> None:
+    recorded = {
+        check["expr"].partition("{")[0]
+        for case in cases()
+        for check in case.get("promql_expr_test", ())
+        if check["exp_samples"]
+    }
+    assert recorded == {rule["record"] for rule in rules("record")}
 
 
 def test_each_alert_says_what_where_what_to_do_and_how_grave_it_is() -> None:
