@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +12,22 @@ from typing import Any
 
 import pytest
 from dagster import (
+    CodeLocationSelector,
     DagsterInstance,
     Definitions,
     EnvVar,
     JobSelector,
+    RepositorySelector,
     RunFailureSensorContext,
     SensorDefinition,
+    SensorEvaluationContext,
     build_sensor_context,
+    define_asset_job,
+    graph,
+    run_failure_sensor,
 )
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from work_data_hub.alerting.own_receiver import OWN_RECEIVER
 from work_data_hub.alerting.testing import SlackServer
@@ -29,9 +38,14 @@ from work_data_hub.observability import (
 )
 from work_data_hub.observability.local_router import local_router
 
-from .dagster_runs import failed_at, nightly, purposeful, run, succeeded_at
+from .dagster_runs import failed_at, nightly, purposeful, run, sound, succeeded_at
 from .stores import firing
 from .test_definitions import ticked as ticked_by_ours
+
+
+@graph(name="nightly")
+def nightly_graph() -> None:
+    """Of the job by its name."""
 
 
 @pytest.fixture
@@ -133,6 +147,104 @@ def test_only_monitored_jobs_are_told(instance: DagsterInstance, slack: SlackSer
     elsewhere = watching_all(slack, "#other", name="own", monitor_all_code_locations=False)
     ticked(instance, elsewhere)  # this context is of no location; the runs are of `sales`
     assert len(firing(local_router())) == 1
+
+
+IN_STOCK = RepositorySelector(location_name="stock", repository_name="__repository__")
+SOUND = JobSelector(location_name="stock", job_name="sound")
+
+
+def at_home(instance: DagsterInstance, cursor: str | None = None) -> SensorEvaluationContext:
+    """As the daemon has it for a sensor of the code location `sales`."""
+    target = LoadableTargetOrigin(executable_path=sys.executable, python_file="sales.py")
+    return SensorEvaluationContext(
+        instance_ref=None,
+        instance=instance,
+        cursor=cursor,
+        repository_name="__repository__",
+        repository_def=Definitions(jobs=[nightly, purposeful]).get_repository_def(),
+        code_location_origin=InProcessCodeLocationOrigin(target, location_name="sales"),
+    )
+
+
+def some_fail(instance: DagsterInstance) -> None:
+    """At home and elsewhere, one job under the same name."""
+    for job_def in (nightly, purposeful):
+        failed_at(instance, datetime.now(UTC), job_def)
+    for job_def in (nightly, sound):
+        failed_at(instance, datetime.now(UTC), job_def, location="stock")
+
+
+def told_by_dagsters_own(instance: DagsterInstance, **given: Any) -> set[str]:
+    """The jobs of which a stock sensor with these arguments is called."""
+    told = set()
+
+    @run_failure_sensor(**given)
+    def stock(context: RunFailureSensorContext) -> None:
+        origin = context.dagster_run.remote_job_origin
+        assert origin is not None
+        location = origin.repository_origin.code_location_origin.location_name
+        told.add(f"{location}/{context.dagster_run.job_name}")
+
+    with at_home(instance) as first:  # only takes its place in the log
+        cursor = stock.evaluate_tick(first).cursor
+    some_fail(instance)
+    with at_home(instance, cursor) as second:
+        stock.evaluate_tick(second)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, {"sales/nightly", "sales/purposeful"}),
+        ({"monitored_jobs": [nightly]}, {"sales/nightly"}),
+        ({"monitored_jobs": [nightly_graph]}, {"sales/nightly"}),
+        ({"monitored_jobs": [define_asset_job("nightly")]}, {"sales/nightly"}),
+        (
+            {"monitored_jobs": [CodeLocationSelector(location_name="stock")]},
+            {"stock/nightly", "stock/sound"},
+        ),
+        (
+            {"monitored_jobs": [IN_STOCK]},
+            {"stock/nightly", "stock/sound"},
+        ),
+        ({"monitored_jobs": [SOUND]}, {"stock/sound"}),
+        (
+            {"monitored_jobs": [purposeful, SOUND]},
+            {"sales/purposeful", "stock/sound"},
+        ),
+        (
+            {"monitor_all_code_locations": True},
+            {"sales/nightly", "sales/purposeful", "stock/nightly", "stock/sound"},
+        ),
+    ],
+    ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
+)
+def test_it_watches_the_jobs_that_dagsters_own_sensor_would(
+    instance: DagsterInstance, slack: SlackServer, given: dict[str, Any], told: set[str]
+) -> None:
+    assert told_by_dagsters_own(instance, **given) == told
+    older = {"monitored_jobs": "job_selection"}
+    older |= {"monitor_all_code_locations": "monitor_all_repositories"}
+    for name, arguments in {
+        "new": given,
+        "old": {older[name]: value for name, value in given.items()},
+    }.items():
+        with at_home(instance) as context:
+            made = make_slack_on_run_failure_sensor("#alerts", slack.token, name=name, **arguments)
+            made.evaluate_tick(context)
+        found = [i.labels for i in firing(local_router()) if i.labels[OWN_RECEIVER].endswith(name)]
+        assert {f"{labels['location']}/{labels['job']}" for labels in found} == told
+
+
+@pytest.mark.parametrize("argument", ["webserver_base_url", "dagit_base_url"])
+def test_the_link_begins_as_it_is_told(
+    instance: DagsterInstance, slack: SlackServer, argument: str
+) -> None:
+    run_id = failed_at(instance, datetime.now(UTC))
+    ticked(instance, watching_all(slack, **{argument: "https://dagster.example.com"}))
+    (message,) = slack.messages
+    assert f"https://dagster.example.com/runs/{run_id}" in json.dumps(message.versions[-1])
 
 
 def test_two_sensors_and_the_router_of_alerts_yml_tell_each_their_own(
