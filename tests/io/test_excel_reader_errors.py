@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,7 @@ def test_a_file_that_is_no_workbook_says_what_it_is_and_what_to_do(
     assert str(path) in str(refused.value)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert re.search(r"[\u4e00-\u9fff].*；请", refused.value.in_chinese)
 
 
 def test_a_missing_file_is_unreadable_and_named(tmp_path: Path) -> None:

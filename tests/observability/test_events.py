@@ -143,7 +143,7 @@ def test_a_message_is_bounded_whatever_was_raised() -> None:
     assert len(alert.annotations["summary"]) <= events.MAX_LINE_CHARS
     assert len(alert.annotations["error"]) < 4_000
     assert sum(len(text) for text in alert.annotations.values()) < 6_000
-    assert alert.annotations["assets"].endswith("and 9990 more")
+    assert alert.annotations["assets"].endswith("asset_9 (+9990)")
 
 
 def test_no_cut_leaves_half_a_secret() -> None:

@@ -54,6 +54,7 @@ def trial_notification(receiver: str, language: str = "en") -> Notification:
         {
             "summary": "A test of this receiver; nothing is wrong. 这是测试消息，一切正常。",
             "next_step": "Nothing to do.",
+            "next_step_zh": "无需处理。",
         },
     )
     incident = Incident(

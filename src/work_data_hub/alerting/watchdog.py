@@ -48,7 +48,10 @@ def beat() -> Alert:
     """All is well at this moment."""
     return Alert(
         {**LABELS, SEVERITY: Severity.INFO},
-        {"summary": "Feed, dispatcher and store are at work. It is missed when they are not."},
+        {
+            "summary": "Feed, dispatcher and store are at work. It is missed when they are not.",
+            "summary_zh": "事件读取、发送和存储都在工作；不工作时就不会再有此消息。",
+        },
     )
 
 

@@ -11,7 +11,12 @@ from collections.abc import Sequence
 
 
 class InputError(Exception):
-    """Root of the tree: the rows cannot be understood as a table of records."""
+    """Root of the tree: the rows cannot be understood as a table of records.
+
+    in_chinese: the same sentence as its text.
+    """
+
+    in_chinese: str
 
 
 class MissingColumns(InputError):
@@ -22,6 +27,9 @@ class MissingColumns(InputError):
         self.found = tuple(found)
         there = ", ".join(self.found) or "none"
         super().__init__(f"missing columns: {', '.join(self.missing)}; the headings are: {there}")
+        self.in_chinese = (
+            f"缺少列：{'、'.join(self.missing)}；现有列：{'、'.join(self.found) or '无'}"
+        )
 
 
 class DoubledColumn(InputError):
@@ -32,3 +40,4 @@ class DoubledColumn(InputError):
         self.headings = tuple(headings)
         both = " and ".join(repr(heading) for heading in self.headings)
         super().__init__(f"{meaning} stands in more than one column: {both}; leave one of them")
+        self.in_chinese = f"{meaning} 出现在多列中：{'、'.join(self.headings)}；请只保留一列"

@@ -49,12 +49,13 @@ class LandingFolderUnreadable(PipelineError):
 
 
 class FileUnreadable(PipelineError):
-    """One workbook cannot be read. `problem` says why, and what to do."""
+    """One workbook cannot be read. `problem` says why, and what to do; `in_chinese` says it too."""
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
+    def __init__(self, path: str, problem: str, in_chinese: str) -> None:
+        super().__init__(path, problem, in_chinese)
         self.path = path
         self.problem = problem
+        self.in_chinese = in_chinese
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}"
@@ -65,7 +66,17 @@ class WarehouseError(PipelineError):
 
 
 class RowsRefusedByTable(WarehouseError):
-    """The table does not take a value of this file: too long, out of range, a constraint."""
+    """The table does not take a value of this file: too long, out of range, a constraint.
+
+    said: the database's own words.
+    """
+
+    def __init__(self, sentence: str, said: str) -> None:
+        super().__init__(sentence, said)
+        self.said = said
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class TableDoesNotFit(WarehouseError):

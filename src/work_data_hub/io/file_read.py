@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 256 * 1024 * 1024
 # In the metadata of a file that was asked for by path and cannot be read: why.
 PROBLEM = "problem"
+PROBLEM_IN_CHINESE = "problem_in_chinese"
 
 
 class FailureKind(StrEnum):
@@ -76,12 +77,14 @@ class FilePlan:
 class FileFailure:
     """A file that loads nothing, and why, in a sentence that leaves out its name.
 
+    in_chinese: the same sentence. What the system or the file itself says stays as it is in it.
     sha256: None where it could not be read. plan: what was read of it, where there is anything.
     """
 
     file: DiscoveredFile
     kind: FailureKind
     error: str
+    in_chinese: str
     duration_s: float
     sha256: str | None = None
     plan: FilePlan | None = None
@@ -116,18 +119,20 @@ def read_rows(
     start = clock()
     sheet = config.sheet if sheet is None else sheet
 
-    def failure(kind: FailureKind, error: str, sha256: str | None = None) -> FileFailure:
-        return FileFailure(file, kind, error, clock() - start, sha256)
+    def failure(
+        kind: FailureKind, why: _Unread | FileUnreadable, sha256: str | None = None
+    ) -> FileFailure:
+        return FileFailure(file, kind, why.problem, why.in_chinese, clock() - start, sha256)
 
     try:
         content, file = _content(file)
     except _Unread as err:
-        return failure(err.kind, err.problem)
+        return failure(err.kind, err)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         frame = read_excel(file.path, sheet, content=content)
     except FileUnreadable as err:
-        return failure(FailureKind.UNREADABLE, err.problem, sha256)
+        return failure(FailureKind.UNREADABLE, err, sha256)
     return FileRows(file, sheet, sha256, frame, clock() - start)
 
 
@@ -152,7 +157,9 @@ def process_rows(
         )
     except InputError as err:
         duration_s = rows.duration_s + clock() - start
-        return FileFailure(rows.file, FailureKind.COLUMNS, str(err), duration_s, rows.sha256)
+        return FileFailure(
+            rows.file, FailureKind.COLUMNS, str(err), err.in_chinese, duration_s, rows.sha256
+        )
     plan = FilePlan(rows, outcome, config.pk, rows.duration_s + clock() - start)
     limit = config.validation.max_refused_share
     if outcome.refused_share <= limit:
@@ -162,37 +169,49 @@ def process_rows(
         "nothing of it is loaded"
     )
     return FileFailure(
-        rows.file, FailureKind.REFUSED_SHARE, error, plan.duration_s, rows.sha256, plan
+        rows.file,
+        FailureKind.REFUSED_SHARE,
+        error,
+        f"{outcome.refused_share:.1%} 的行被拒收，上限为 {limit:.1%}；整个文件都未装载",
+        plan.duration_s,
+        rows.sha256,
+        plan,
     )
 
 
 class _Unread(Exception):
     """There are no bytes to parse."""
 
-    def __init__(self, kind: FailureKind, problem: str) -> None:
+    def __init__(self, kind: FailureKind, problem: str, in_chinese: str) -> None:
         super().__init__(problem)
         self.kind = kind
         self.problem = problem
+        self.in_chinese = in_chinese
 
 
 def _content(file: DiscoveredFile) -> tuple[bytes, DiscoveredFile]:
     """The bytes, and the file with the identity of exactly these bytes. Raises _Unread."""
     if problem := file.metadata.get(PROBLEM):
-        raise _Unread(FailureKind.NAME, str(problem))
+        in_chinese = file.metadata.get(PROBLEM_IN_CHINESE, problem)
+        raise _Unread(FailureKind.NAME, str(problem), str(in_chinese))
     try:
         with open(file.path, "rb") as stream:  # noqa: PTH123
             before = os.fstat(stream.fileno())
             if before.st_size > MAX_FILE_BYTES:
                 problem = f"{before.st_size} bytes; at most {MAX_FILE_BYTES} are read"
-                raise _Unread(FailureKind.UNREADABLE, problem)
+                in_chinese = f"有 {before.st_size} 字节，最多读取 {MAX_FILE_BYTES} 字节"
+                raise _Unread(FailureKind.UNREADABLE, problem, in_chinese)
             content = stream.read(before.st_size + 1)
             after = os.fstat(stream.fileno())
     except FileNotFoundError:
-        raise _Unread(FailureKind.VANISHED, "is gone since it was discovered") from None
+        problem = "is gone since it was discovered"
+        raise _Unread(FailureKind.VANISHED, problem, "发现之后已不在原处") from None
     except OSError as err:
-        raise _Unread(FailureKind.UNREADABLE, err.strerror or str(err)) from err
+        problem = err.strerror or str(err)
+        raise _Unread(FailureKind.UNREADABLE, problem, f"无法读取：{problem}") from err
     if len(content) != before.st_size or _identity(before) != _identity(after):
-        raise _Unread(FailureKind.CHANGED, "changed while it was read; it is tried again")
+        problem = "changed while it was read; it is tried again"
+        raise _Unread(FailureKind.CHANGED, problem, "读取期间被改动；会再次尝试")
     return content, replace(file, metadata={**file.metadata, **_identity(before)})
 
 

@@ -26,6 +26,9 @@ MAX_ASSETS = 10
 # A longer word is cut all the same.
 MAX_WORD_CHARS = 250
 
+# Of a failure, else, the step's own words are told, or Dagster's.
+NO_REASON, NO_REASON_ZH = "no reason is known", "原因不明"
+
 _DAGSTERS_FRAME = re.compile(r'\s*File "[^"\n]*[\\/]dagster[\\/]_(?:core|utils)[\\/]')
 
 
@@ -48,12 +51,13 @@ def run_failed(
         chain = ()
     else:
         chain = chain or change.raised
-    said = ending.last_words or change.message or "no reason is known"
+    said = ending.last_words or change.message or NO_REASON
     why = _root_cause(chain) or said
     step = ending.step.step if ending.step is not None else ""
     labels = _run_labels(RUN_FAILED, run)
     annotations = {
         "summary": _line(f"{step}: {why}" if step else why),
+        "summary_zh": "：".join(filter(None, (step, NO_REASON_ZH))) if why == NO_REASON else "",
         "step": step,
         "error": _error(chain) or _cut(said, MAX_EXCEPTION_CHARS),
         "error_class": chain[-1].kind if chain else "",
@@ -169,7 +173,7 @@ def _first_attempt(run: Run) -> str:
 def _about(alertname: str, run: Run) -> dict[str, str]:
     """What every alert on a run says of it."""
     more = len(run.assets) - MAX_ASSETS
-    assets = ", ".join(run.assets[:MAX_ASSETS]) + (f" and {more} more" if more > 0 else "")
+    assets = ", ".join(run.assets[:MAX_ASSETS]) + (f" (+{more})" if more > 0 else "")
     return {
         "run_id": run.run_id,
         "run_url": run_url(run.run_id),

@@ -15,31 +15,33 @@ from .daemons import Down
 
 DAEMON_DOWN = "DaemonDown"
 
-# What people notice when it is down.
+# What people notice when it is down, in English and in Chinese.
 _WITHOUT = {
-    "SENSOR": "no sensor runs",
-    "SCHEDULER": "no schedule starts a run",
-    "QUEUED_RUN_COORDINATOR": "queued runs do not start",
-    "BACKFILL": "backfills stand still",
-    "ASSET": "automation conditions start nothing",
-    "MONITORING": "runs whose worker died stay as started",
-    "EVENT_LOG_CONSUMER": "failed runs are not retried",
-    "FRESHNESS": "freshness is not evaluated",
+    "SENSOR": ("no sensor runs", "传感器都不运行"),
+    "SCHEDULER": ("no schedule starts a run", "定时任务不会启动运行"),
+    "QUEUED_RUN_COORDINATOR": ("queued runs do not start", "排队的运行不会开始"),
+    "BACKFILL": ("backfills stand still", "回填停滞"),
+    "ASSET": ("automation conditions start nothing", "自动化条件不会触发任何运行"),
+    "MONITORING": ("runs whose worker died stay as started", "工作进程已死的运行仍显示为进行中"),
+    "EVENT_LOG_CONSUMER": ("failed runs are not retried", "失败的运行不会重试"),
+    "FRESHNESS": ("freshness is not evaluated", "不再评估新鲜度"),
 }
 
 
 def daemon_down(found: Down) -> Alert:
-    since = (
-        f"has not beaten since {local_time(found.beat_at)}" if found.beat_at else "has never run"
-    )
-    without = f": {_WITHOUT[found.name]}" if found.name in _WITHOUT else ""
+    since, since_zh = "has never run", "从未运行过"
+    if found.beat_at:
+        at = local_time(found.beat_at)
+        since, since_zh = f"has not beaten since {at}", f"自 {at} 起没有心跳"
+    without, without_zh = _WITHOUT.get(found.name, ("", ""))
     return _alert(
         {ALERTNAME: DAEMON_DOWN, "daemon": found.name},
         Severity.CRITICAL,
         {
-            "summary": f"Dagster's daemon {found.name} {since}{without}",
-            "summary_zh": f"Dagster 守护进程 {found.name} "
-            + (f"自 {local_time(found.beat_at)} 起没有心跳" if found.beat_at else "从未运行过"),
+            "summary": ": ".join(filter(None, (f"Dagster's daemon {found.name} {since}", without))),
+            "summary_zh": "：".join(
+                filter(None, (f"Dagster 守护进程 {found.name} {since_zh}", without_zh))
+            ),
             "last_heartbeat": found.beat_at.isoformat() if found.beat_at else "",
         },
     )
@@ -75,12 +77,19 @@ def config_invalid(file: str, problem: str) -> Alert:
 
 
 def round_failing(name: str, *, fails_s: float, error: str) -> Alert:
+    """error: empty where it raises nothing: its turn does not end."""
+    minutes = f"{fails_s / 60:.0f}"
+    told = [f"wdh serve: its {name} has failed for {minutes} min", error]
+    told_zh = [f"wdh serve 的 {name} 已连续失败 {minutes} 分钟", error]
+    if not error:
+        told = [f"wdh serve: a turn of its {name} has not ended for {minutes} min"]
+        told_zh = [f"wdh serve 的 {name} 有一轮已 {minutes} 分钟没有结束"]
     return _alert(
         {ALERTNAME: ROUND_FAILING, "round": name},
         Severity.CRITICAL,
         {
-            "summary": f"wdh serve: its {name} has failed for {fails_s / 60:.0f} min: {error}",
-            "summary_zh": f"wdh serve 的 {name} 已连续失败 {fails_s / 60:.0f} 分钟：{error}",
+            "summary": ": ".join(told),
+            "summary_zh": "：".join(told_zh),
             "error": error,
         },
     )

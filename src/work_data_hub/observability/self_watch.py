@@ -46,6 +46,4 @@ def failing(
             )
         elif condition.hangs(monotonic):
             began = condition.began or monotonic
-            yield instance_events.round_failing(
-                condition.name, fails_s=monotonic - began, error="its turn does not end"
-            )
+            yield instance_events.round_failing(condition.name, fails_s=monotonic - began, error="")

@@ -86,23 +86,22 @@ NEXT_STEP = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a file, in English and, where we worded it, in Chinese."""
+    """One thing that is wrong with a file, in English and in Chinese."""
 
     kind: DataAlert
     summary: str
-    summary_zh: str | None = None
+    summary_zh: str
 
     def annotations(self) -> dict[str, str]:
         """Chinese texts stand beside the English ones; the receiver's language chooses."""
         step, step_zh = NEXT_STEP[self.kind]
-        texts = {
+        return {
             "summary": self.summary,
-            "summary_zh": self.summary_zh or "",
+            "summary_zh": self.summary_zh,
             "next_step": step,
             "next_step_zh": step_zh,
             "runbook_url": locations.runbook_url(self.kind.value),
         }
-        return {name: text for name, text in texts.items() if text}
 
 
 def alert_of(finding: Finding, *, domain: str, file: str, found_by: FoundBy) -> Alert:

@@ -33,7 +33,7 @@ FAILURES = {
 def findings_in(read: FilePlan | FileFailure, limits: Validation) -> list[Finding]:
     """What is wrong with a file that was read, or could not be."""
     if isinstance(read, FileFailure):
-        return [Finding(FAILURES[read.kind], read.error)]
+        return [Finding(FAILURES[read.kind], read.error, read.in_chinese)]
     outcome, found = read.outcome, []
     if outcome.rows_in == 0:
         found.append(
@@ -69,9 +69,18 @@ def tell_of_load(read: FilePlan | FileFailure, file: str) -> None:
     )
 
 
-def killed_its_run(file: DiscoveredFile, reason: str) -> Alert:
+def died_over_it(run_id: str) -> Finding:
+    """What is known of a file whose run ended before it could say more."""
+    return Finding(
+        DataAlert.UNREADABLE_FILE,
+        f"its run {run_id} ended before it could say why; look at its events",
+        f"读取它的运行 {run_id} 未及说明原因就结束了；请查看该运行的事件",
+    )
+
+
+def killed_its_run(file: DiscoveredFile, run_id: str) -> Alert:
     """A file whose run died over it; the next good load closes it."""
-    finding = Finding(DataAlert.UNREADABLE_FILE, reason)
+    finding = died_over_it(run_id)
     name = str(file.metadata.get("relative_path") or file.path)
     return alert_of(finding, domain=file.domain, file=name, found_by=FoundBy.LOAD)
 

@@ -46,7 +46,7 @@ from ..io.file_load import (
     read_file,
     read_rows,
 )
-from ..io.file_read import PROBLEM
+from ..io.file_read import PROBLEM, PROBLEM_IN_CHINESE
 from ..io.loader.ledger import Ledger
 from ..io.loader.pending import waiting_for_a_run
 from ..io.loader.warehouse_loader import Warehouse
@@ -207,7 +207,12 @@ def _load(
             )
         except RowsRefusedByTable as err:
             file = FileFailure(
-                file.file, FailureKind.TABLE, str(err), file.duration_s, file.rows.sha256
+                file.file,
+                FailureKind.TABLE,
+                str(err),
+                f"仓库的表不接受该文件的行，请对照 data_sources.yml 检查该表：{err.said}",
+                file.duration_s,
+                file.rows.sha256,
             )
     if isinstance(file, FileFailure):
         report = fail_file(
@@ -261,7 +266,8 @@ def _undiscovered(domain: str, path: str) -> DiscoveredFile:
     try:
         return DataSourceConnector().describe(domain, path)
     except FileUnreadable as err:
-        return DiscoveredFile(domain, path, 0, 0, {"modified_time": 0.0, PROBLEM: err.problem})
+        why = {PROBLEM: err.problem, PROBLEM_IN_CHINESE: err.in_chinese}
+        return DiscoveredFile(domain, path, 0, 0, {"modified_time": 0.0, **why})
 
 
 def _name(file: DiscoveredFile) -> str:

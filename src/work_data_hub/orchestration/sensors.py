@@ -25,7 +25,7 @@ from ..observability.local_router import local_router
 from .data_alerts import DataAlert, landing_folder_found, landing_folder_missing, publish
 from .file_requests import batches, crashed, modified_s, watermark
 from .jobs import build_run_config, trustee_performance_multi_file_job
-from .load_findings import killed_its_run, withdraw
+from .load_findings import died_over_it, killed_its_run, withdraw
 from .probe import probe_newest
 from .probe_counts import count_probe
 from .requested_runs import RequestedRuns
@@ -75,11 +75,13 @@ def trustee_new_files_sensor(
         idle = [file for file in waiting if file.path not in under_way]
         lost = crashed(idle, entries, runs.ended_badly())
         for file, run in lost:
-            reason = f"its run {run.run_id} ended before it could say why; look at its events"
             # The alert first: a run that the ledger knows of is not looked at again.
-            publish([killed_its_run(file, reason)])
+            publish([killed_its_run(file, run.run_id)])
             ledger.record_failure(
-                file, run_id=run.run_id, root_run_id=run.root_run_id, reason=reason
+                file,
+                run_id=run.run_id,
+                root_run_id=run.root_run_id,
+                reason=died_over_it(run.run_id).summary,
             )
         if lost:
             entries = ledger.entries(DOMAIN)

@@ -48,7 +48,11 @@ class DataSourceConnector:
         file = Path(os.path.normpath(Path(path).expanduser().absolute()))
         month = config.file_pattern.month_of(file.name)
         if month is None:
-            raise FileUnreadable(str(file), f"its name holds no month as {domain} writes it")
+            raise FileUnreadable(
+                str(file),
+                f"its name holds no month as {domain} writes it",
+                f"文件名中没有 {domain} 约定写法的月份",
+            )
         relative = (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
         try:
             status = file.stat()
@@ -56,7 +60,8 @@ class DataSourceConnector:
             gone = {"modified_time": 0.0, **_named(str(file), file.name, relative)}
             return DiscoveredFile(domain, str(file), *month, gone)
         except OSError as err:
-            raise FileUnreadable(str(file), err.strerror or str(err)) from err
+            problem = err.strerror or str(err)
+            raise FileUnreadable(str(file), problem, f"无法查看：{problem}") from err
         return _discovered(domain, LandedFile(str(file), relative, file.name, month, status))
 
     def _domain(self, name: str) -> tuple[DomainConfig, Path]:

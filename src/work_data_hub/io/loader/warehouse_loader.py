@@ -145,10 +145,10 @@ class Warehouse:
             raise WarehouseError(self._sentence(verb, err, driver)) from err
 
     def _error(self, verb: str, problem: BaseException, driver: Any) -> WarehouseError:
-        refused = isinstance(problem, driver.DataError | driver.IntegrityError)
-        return (RowsRefusedByTable if refused else WarehouseError)(
-            self._sentence(verb, problem, driver)
-        )
+        sentence = self._sentence(verb, problem, driver)
+        if isinstance(problem, driver.DataError | driver.IntegrityError):
+            return RowsRefusedByTable(sentence, _first_line(problem))
+        return WarehouseError(sentence)
 
     def _sentence(self, verb: str, problem: BaseException, driver: Any) -> str:
         if isinstance(problem, driver.DataError | driver.IntegrityError | driver.ProgrammingError):
@@ -157,8 +157,12 @@ class Warehouse:
             remedy = "check that the server runs and that WDH_WAREHOUSE_URL names it"
         else:
             remedy = "check that its folder can be written to and has room"
-        lines = str(problem).strip().splitlines() or [type(problem).__name__]
-        return f"the warehouse {self.name} cannot be {verb}: {lines[0]}; {remedy}"
+        return f"the warehouse {self.name} cannot be {verb}: {_first_line(problem)}; {remedy}"
+
+
+def _first_line(problem: BaseException) -> str:
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return lines[0]
 
 
 def _in_memory(url: URL) -> bool:

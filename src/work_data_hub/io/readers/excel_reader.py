@@ -47,7 +47,8 @@ def read_excel(
     try:
         data = Path(path).read_bytes() if content is None else content
     except OSError as err:
-        raise FileUnreadable(name, f"cannot be opened: {err.strerror or err}") from err
+        why = err.strerror or err
+        raise FileUnreadable(name, f"cannot be opened: {why}", f"无法打开：{why}") from err
     workbook = Workbook(name, data)
     chosen = workbook.sheet(sheet)
     workbook.refuse_oversize(chosen)
@@ -67,7 +68,8 @@ def read_excel(
         texts = cell_texts(SheetXml(xml, seen, workbook.styles, left, first_row), cells)
     except UnknownCells as err:
         problem = "has cells written in a way no Excel does; open it in Excel and save it again"
-        raise FileUnreadable(name, problem) from err
+        in_chinese = "单元格的写法不是 Excel 所写；请用 Excel 打开并另存"
+        raise FileUnreadable(name, problem, in_chinese) from err
     numbers = pl.int_range(first_row, first_row + cells.height, dtype=pl.UInt32, eager=True)
     return _frame(heading, texts, numbers.alias(ROW_NUMBER))
 
@@ -112,8 +114,10 @@ def _load(
                 return _load(path, data, sheet, None, pool)
             cells = joined
     except fastexcel.FastExcelError as err:
-        problem = f"cannot be read as a workbook ({type(err).__name__}); open and save it in Excel"
-        raise FileUnreadable(path, problem) from err
+        what = type(err).__name__
+        problem = f"cannot be read as a workbook ({what}); open and save it in Excel"
+        in_chinese = f"无法作为工作簿读取（{what}）；请用 Excel 打开并另存"
+        raise FileUnreadable(path, problem, in_chinese) from err
     return heading, cells
 
 

@@ -55,14 +55,14 @@ class Workbook:
 
     def __init__(self, path: str, content: bytes) -> None:
         self.path = path
-        if problem := _not_a_workbook(content):
-            raise FileUnreadable(path, problem)
+        if why := _not_a_workbook(content):
+            raise FileUnreadable(path, *why)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, NotImplementedError, ValueError):
-            raise FileUnreadable(
-                path, "is cut short or damaged; ask for it again, or copy it again"
-            ) from None
+            problem = "is cut short or damaged; ask for it again, or copy it again"
+            in_chinese = "不完整或已损坏；请重新索取，或重新复制"
+            raise FileUnreadable(path, problem, in_chinese) from None
         self._relations = tuple(self._read_relations())
         self.sheets = tuple(self._read_sheets())
 
@@ -72,12 +72,15 @@ class Workbook:
             return self._zip.read(name)
         except KeyError:
             problem = f"lacks its part {name}, so it is no Excel workbook; save it as .xlsx"
-            raise FileUnreadable(self.path, problem) from None
+            in_chinese = f"缺少部件 {name}，不是 Excel 工作簿；请另存为 .xlsx"
+            raise FileUnreadable(self.path, problem, in_chinese) from None
         except _DAMAGE as err:
             problem = f"is damaged in its part {name}; ask for it again"
-            raise FileUnreadable(self.path, problem) from err
+            in_chinese = f"部件 {name} 已损坏；请重新索取"
+            raise FileUnreadable(self.path, problem, in_chinese) from err
         except RuntimeError as err:  # zipfile's word for an encrypted member
-            raise FileUnreadable(self.path, "is protected by a password; remove it") from err
+            problem = "is protected by a password; remove it"
+            raise FileUnreadable(self.path, problem, "有密码保护；请去掉密码") from err
 
     def unpack(self, sheet: Sheet) -> bytes:
         """The XML of a sheet, checked against its checksum, as are the texts its cells share.
@@ -123,6 +126,8 @@ class Workbook:
                 self.path,
                 f"has a stray cell far out: its sheet reaches to {corner}; delete the empty rows"
                 " and columns in Excel and save it",
+                f"有一个单元格远在数据之外，工作表延伸到 {corner}；"
+                "请在 Excel 中删除空行和空列后保存",
             )
 
     def sheet(self, sheet: int | str) -> Sheet:
@@ -133,8 +138,12 @@ class Workbook:
         for candidate in self.sheets:
             if candidate.name == sheet:
                 return candidate
-        there = ", ".join(s.name for s in visible) or "none"
-        raise FileUnreadable(self.path, f"has no sheet {sheet!r}; its visible sheets are: {there}")
+        names = [s.name for s in visible]
+        raise FileUnreadable(
+            self.path,
+            f"has no sheet {sheet!r}; its visible sheets are: {', '.join(names) or 'none'}",
+            f"没有工作表 {sheet!r}；可见的工作表有：{'、'.join(names) or '无'}",
+        )
 
     def _read_sheets(self) -> Iterator[Sheet]:
         parts = {r.key: r.part for r in self._relations if r.kind == "worksheet"}
@@ -180,11 +189,14 @@ class Workbook:
     def _xml(self, name: str) -> ElementTree.Element:
         content = self.part(name)
         if b"<!DOCTYPE" in content:
-            raise FileUnreadable(self.path, f"declares a DTD in its part {name}; no Excel does")
+            problem = f"declares a DTD in its part {name}; no Excel does"
+            in_chinese = f"部件 {name} 中声明了 DTD，Excel 不会这样写"
+            raise FileUnreadable(self.path, problem, in_chinese)
         try:
             return ElementTree.fromstring(content)  # noqa: S314
         except (ElementTree.ParseError, LookupError, ValueError):
-            raise FileUnreadable(self.path, f"is damaged in its part {name}") from None
+            problem, in_chinese = f"is damaged in its part {name}", f"部件 {name} 已损坏"
+            raise FileUnreadable(self.path, problem, in_chinese) from None
 
 
 def _column_number(letters: str) -> int:
@@ -195,13 +207,23 @@ def _column_number(letters: str) -> int:
     return number
 
 
-def _not_a_workbook(content: bytes) -> str | None:
+def _not_a_workbook(content: bytes) -> tuple[str, str] | None:
+    """Why it is none, in English and in Chinese."""
     if not content:
-        return "is empty (0 bytes); ask for it again"
+        return "is empty (0 bytes); ask for it again", "是空文件（0 字节）；请重新索取"
     if content.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in content:
-            return "is protected by a password; open it in Excel and save it without one"
-        return "is an old .xls workbook; open it in Excel and save it as .xlsx"
+            return (
+                "is protected by a password; open it in Excel and save it without one",
+                "有密码保护；请用 Excel 打开，去掉密码后保存",
+            )
+        return (
+            "is an old .xls workbook; open it in Excel and save it as .xlsx",
+            "是旧的 .xls 工作簿；请用 Excel 打开并另存为 .xlsx",
+        )
     if not content.startswith(b"PK"):
-        return "is no .xlsx workbook, whatever its name says; open it in Excel and save it as .xlsx"
+        return (
+            "is no .xlsx workbook, whatever its name says; open it in Excel and save it as .xlsx",
+            "无论文件名如何，都不是 .xlsx 工作簿；请用 Excel 打开并另存为 .xlsx",
+        )
     return None
