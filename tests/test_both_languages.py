@@ -24,6 +24,7 @@ from work_data_hub.observability.daemons import Down
 from work_data_hub.orchestration import data_alerts, load_findings, probe
 from work_data_hub.orchestration.data_alerts import FoundBy
 
+from .observability.runs import a_run
 from .orchestration.landing import LandingFolder, rows_of
 
 SOURCES = Path(__file__).parents[1] / "src" / "work_data_hub"
@@ -34,6 +35,8 @@ COMMAND = re.compile(r"`?wdh [a-z ]+`?")
 # Of these the summary is what was raised, in its own words, or there is none: what the title says
 # of them is in the wording of both languages.
 IN_ANOTHERS_WORDS = {"run_failed", "run_succeeded", "step_failed", "step_succeeded"}
+# These word nothing: the summary is a Finding's, or the alert's that they are given.
+OF_OTHERS = {"alert_of", "met_in"}
 
 NOW = datetime(2024, 11, 5, 2, 10, tzinfo=UTC)
 FILE = DiscoveredFile(DOMAIN, "/landing/2024_11.xlsx", 2024, 11, {"modified_time": 0.0})
@@ -64,9 +67,8 @@ ALERTS = {
     "landing_folder_missing": [
         data_alerts.landing_folder_missing(DOMAIN, LandingFolderMissing("/landing"))
     ],
-    "killed_its_run": [load_findings.killed_its_run(FILE, "8a1f")],
+    "killed_its_run": [load_findings.killed_its_run(FILE, a_run())],
 }
-THROUGH_FINDINGS = {"alert_of"}
 
 
 def builders() -> Iterator[str]:
@@ -80,7 +82,7 @@ def builders() -> Iterator[str]:
 
 
 def test_every_function_that_words_an_alert_is_looked_at() -> None:
-    assert set(builders()) == set(ALERTS) | IN_ANOTHERS_WORDS | THROUGH_FINDINGS
+    assert set(builders()) == set(ALERTS) | IN_ANOTHERS_WORDS | OF_OTHERS
 
 
 @pytest.mark.parametrize(

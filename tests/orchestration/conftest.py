@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from dagster import DagsterInstance
+from src.work_data_hub.alerting.sink import Incident, Status
 
 from .landing import LandingFolder
 
@@ -49,14 +50,20 @@ def warehouse(state_dir: Path) -> Query:
 
 
 @pytest.fixture
-def open_alerts(state_dir: Path) -> Callable[[], set[tuple[str, str | None]]]:
-    """(alertname, file) of every open incident."""
+def open_incidents(state_dir: Path) -> Callable[[], list[Incident]]:
+    """Every open incident."""
 
-    def read() -> set[tuple[str, str | None]]:
-        from src.work_data_hub.alerting.sink import Status
+    def read() -> list[Incident]:
         from src.work_data_hub.observability.local_router import local_router
 
-        incidents = local_router().store.incidents(status=Status.FIRING)
-        return {(i.labels["alertname"], i.labels.get("file")) for i in incidents}
+        return local_router().store.incidents(status=Status.FIRING)
 
     return read
+
+
+@pytest.fixture
+def open_alerts(
+    open_incidents: Callable[[], list[Incident]],
+) -> Callable[[], set[tuple[str, str | None]]]:
+    """(alertname, file) of every open incident."""
+    return lambda: {(i.labels["alertname"], i.labels.get("file")) for i in open_incidents()}

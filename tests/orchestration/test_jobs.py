@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from dagster import (
     DagsterInvalidConfigError,
     ExecuteInProcessResult,
     build_op_context,
+    build_sensor_context,
 )
+from src.work_data_hub.alerting.sink import Incident
 from src.work_data_hub.config.settings import SHIPPED_DATA_SOURCES
 from src.work_data_hub.io.errors import WarehouseError
 from src.work_data_hub.orchestration import ops
@@ -24,18 +26,27 @@ from src.work_data_hub.orchestration.jobs import (
 )
 from src.work_data_hub.orchestration.ops import LoadConfig, load_op
 from src.work_data_hub.orchestration.schedules import _build_schedule_run_config
+from src.work_data_hub.orchestration.sensors import trustee_dq_sensor
 
 from .landing import HEADING, LandingFolder, rows_of
 
 NOVEMBER = "2024_11_受托业绩报告.xlsx"
 
 
-def run(instance: DagsterInstance, **options: Any) -> ExecuteInProcessResult:
+def run(
+    instance: DagsterInstance, *, tags: Mapping[str, str] | None = None, **options: Any
+) -> ExecuteInProcessResult:
     return trustee_performance_multi_file_job.execute_in_process(
         run_config=build_run_config(**{"plan_only": False, **options}),
         instance=instance,
         raise_on_error=False,
+        tags=dict(tags or {}),
     )
+
+
+def of_the_data(incidents: list[Incident]) -> list[Incident]:
+    """Without what the hooks tell of the run's steps."""
+    return [incident for incident in incidents if "domain" in incident.labels]
 
 
 def test_a_workbook_becomes_rows(
@@ -47,6 +58,39 @@ def test_a_workbook_becomes_rows(
         "SELECT report_date, plan_code, company_code, return_rate, net_asset_value, fund_scale,"
         " data_source FROM trustee_performance"
     ) == [("2024-11-01", "FP0001", "ABC", 0.055, 1234.5678, 1_000_000.0, NOVEMBER)]
+
+
+def test_what_a_load_finds_leads_to_its_run_and_to_whoever_owns_that(
+    landing: LandingFolder, instance: DagsterInstance, open_incidents: Callable[[], list[Incident]]
+) -> None:
+    landing.put_broken(NOVEMBER)
+    by = {"owner": "anna@example.com", "dagster/sensor_name": "trustee_new_files_sensor"}
+    result = run(instance, tags=by)
+    (told,) = of_the_data(open_incidents())
+    assert told.generator_url == f"http://127.0.0.1:3000/runs/{result.run_id}"
+    assert told.annotations["run_url"] == told.generator_url
+    assert told.annotations["run_id"] == result.run_id
+    assert told.annotations["job"] == "trustee_performance_multi_file_job"
+    assert told.annotations["sensor"] == "trustee_new_files_sensor"
+    assert told.labels["owner"] == "anna@example.com"
+    run(instance, tags={"owner": "li@example.com"})
+    (again,) = of_the_data(open_incidents())
+    assert again.fingerprint == told.fingerprint, (
+        "whoever runs it, it is the same file that is broken"
+    )
+
+
+def test_a_missing_folder_is_one_incident_whether_a_run_or_a_sensor_meets_it(
+    landing: LandingFolder, instance: DagsterInstance, open_incidents: Callable[[], list[Incident]]
+) -> None:
+    landing.path.rmdir()
+    result = run(instance, tags={"team": "data"})
+    (told,) = of_the_data(open_incidents())
+    assert told.annotations["run_id"] == result.run_id
+    assert told.labels["team"] == "data"
+    trustee_dq_sensor(build_sensor_context(instance=instance))
+    (again,) = of_the_data(open_incidents())
+    assert again.fingerprint == told.fingerprint
 
 
 def test_plan_only_writes_nothing(landing: LandingFolder, instance: DagsterInstance) -> None:

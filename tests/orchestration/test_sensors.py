@@ -392,12 +392,17 @@ def test_a_cancelled_run_counts_against_no_file(
 
 
 def test_a_file_that_kills_its_run_is_an_alert_of_its_own(
-    landing: LandingFolder, ticks: Ticks, open_alerts: Callable[[], Any]
+    landing: LandingFolder,
+    ticks: Ticks,
+    open_alerts: Callable[[], Any],
+    open_incidents: Callable[[], Any],
 ) -> None:
     landing.put("2024_11_受托业绩报告.xlsx")
-    ticks.submit(ticks.tick()[0], DagsterRunStatus.FAILURE)
+    killed = ticks.submit(ticks.tick()[0], DagsterRunStatus.FAILURE)
     (request,) = ticks.tick()
     assert open_alerts() == {("UnreadableFile", "2024_11_受托业绩报告.xlsx")}
+    (told,) = open_incidents()
+    assert told.generator_url == f"http://127.0.0.1:3000/runs/{killed}"
     assert ticks.execute(request)
     assert ("UnreadableFile", "2024_11_受托业绩报告.xlsx") not in open_alerts()
 

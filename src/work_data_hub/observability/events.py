@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from .. import locations
@@ -135,6 +136,22 @@ def step_succeeded(run: Run, step_key: str, *, at: datetime) -> Alert:
         event_key=f"step_succeeded:{_first_attempt(run)}:{step_key}",
         occurred_at=at,
         identity=tuple(labels),
+        generator_url=run_url(run.run_id),
+    )
+
+
+def met_in(alert: Alert, run: Run, ownership: Ownership | None = None) -> Alert:
+    """An alert about something else, as a run met it: it leads to the run, and to who owns that.
+
+    Which incident it is, is not the run's to say.
+    """
+    identity = alert.identity if alert.identity is not None else set(alert.labels) - {SEVERITY}
+    about = {"job": run.job, "partition": run.partition, **_about(alert.name, run)}
+    return replace(
+        alert,
+        labels={**alert.labels, **_owned(run, ownership)},
+        annotations={**alert.annotations, **_filled(about)},
+        identity=tuple(sorted(identity)),
         generator_url=run_url(run.run_id),
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..alerting import Alert
 from ..config.data_sources import Validation, load_data_sources
 from ..io.connectors.file_connector import DiscoveredFile
 from ..io.file_load import FailureKind, FileFailure, FilePlan
 from ..io.loader.ledger import FileState, Ledger, LedgerEntry
+from ..observability.events import met_in
+from ..observability.run import Run
 from .data_alerts import (
     DataAlert,
     Finding,
@@ -55,16 +57,19 @@ def findings_in(read: FilePlan | FileFailure, limits: Validation) -> list[Findin
     return found
 
 
-def tell_of_load(read: FilePlan | FileFailure, file: str) -> None:
+def tell_of_load(
+    read: FilePlan | FileFailure, file: str, *, as_met: Callable[[Alert], Alert]
+) -> None:
     """Open and close the alerts of a file that was just loaded, or not.
 
-    file: relative to the landing folder. Never raises: see publish_from_run.
+    file: relative to the landing folder. as_met: the alert with the run in which that was. Never
+    raises: see publish_from_run.
     """
     domain = read.file.domain
     limits = load_data_sources().domain(domain).validation
     found = findings_in(read, limits)
     publish_from_run(
-        [alert_of(f, domain=domain, file=file, found_by=FoundBy.LOAD) for f in found],
+        [as_met(alert_of(f, domain=domain, file=file, found_by=FoundBy.LOAD)) for f in found],
         resolved=over_with(found, domain=domain, file=file, found_by=FoundBy.LOAD),
     )
 
@@ -78,11 +83,11 @@ def died_over_it(run_id: str) -> Finding:
     )
 
 
-def killed_its_run(file: DiscoveredFile, run_id: str) -> Alert:
+def killed_its_run(file: DiscoveredFile, run: Run) -> Alert:
     """A file whose run died over it; the next good load closes it."""
-    finding = died_over_it(run_id)
+    finding = died_over_it(run.run_id)
     name = str(file.metadata.get("relative_path") or file.path)
-    return alert_of(finding, domain=file.domain, file=name, found_by=FoundBy.LOAD)
+    return met_in(alert_of(finding, domain=file.domain, file=name, found_by=FoundBy.LOAD), run)
 
 
 def withdraw(

@@ -21,6 +21,7 @@ from dagster import (
 )
 from pydantic import Field, field_validator
 
+from ..alerting import Alert
 from ..alerting.errors import AlertingError
 from ..config.data_sources import DomainConfig, load_data_sources
 from ..config.settings import get_settings
@@ -50,10 +51,12 @@ from ..io.file_read import PROBLEM, PROBLEM_IN_CHINESE
 from ..io.loader.ledger import Ledger
 from ..io.loader.pending import waiting_for_a_run
 from ..io.loader.warehouse_loader import Warehouse
-from ..observability.dagster_api import run_log
+from ..observability.dagster_api import ownership, run_log
+from ..observability.events import met_in
+from ..observability.run import Ownership
 from .data_alerts import landing_folder_found, landing_folder_missing, publish_from_run
 from .load_findings import failed_entries, tell_of_load, withdraw
-from .load_metadata import files_failed, materialization
+from .load_metadata import WAREHOUSE_ASSET, files_failed, materialization
 
 MAX_FILES = 20
 
@@ -111,7 +114,7 @@ def discover_files_op(
     try:
         files = DataSourceConnector().discover(config.domain)
     except LandingFolderMissing as err:
-        publish_from_run([landing_folder_missing(config.domain, err)])
+        publish_from_run([_as_met(context)(landing_folder_missing(config.domain, err))])
         raise Failure(str(err), allow_retries=False) from err
     publish_from_run([], resolved=[landing_folder_found(config.domain)])
     if config.paths is not None:
@@ -192,7 +195,8 @@ def _load(
     file: FilePlan | FileFailure,
 ) -> FileReport:
     """One file: committed, and at once told of. Rows that the table refuses fail their file."""
-    run_id, root_run_id = run_log.run_ids(context)
+    run = run_log.run_of_op(context)
+    run_id, root_run_id = (run.run_id, run.root_run_id) if run is not None else ("", "")
     if isinstance(file, FilePlan):
         try:
             report = load_file(
@@ -219,9 +223,18 @@ def _load(
             warehouse, file, plan_only=config.plan_only, run_id=run_id, root_run_id=root_run_id
         )
     if not config.plan_only:
-        tell_of_load(file, report.relative_path)
+        tell_of_load(file, report.relative_path, as_met=_as_met(context))
     context.log.info(_sentence(report, plan_only=config.plan_only))
     return report
+
+
+def _as_met(context: OpExecutionContext) -> Callable[[Alert], Alert]:
+    """Gives an alert with the run of this op, and who looks after what it loads."""
+    run = run_log.run_of_op(context)
+    if run is None:
+        return lambda alert: alert
+    owned = Ownership(run.owner, run.team).or_else(ownership.of_op(context, WAREHOUSE_ASSET))
+    return lambda alert: met_in(alert, run, owned)
 
 
 def _withdraw_what_is_gone(
@@ -239,7 +252,7 @@ def _withdraw_what_is_gone(
     try:
         withdraw(ledger, [*DataSourceConnector().discover(domain), *taken], entries)
     except LandingFolderMissing as err:
-        publish_from_run([landing_folder_missing(domain, err)])
+        publish_from_run([_as_met(context)(landing_folder_missing(domain, err))])
         context.log.error(f"alerts of files that are gone stay open: {err}")
     except LandingFolderUnreadable as err:
         context.log.error(f"alerts of files that are gone stay open: {err}")

@@ -12,7 +12,9 @@ from typing import Any
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
+from ..observability.dagster_api import run_log
 from ..observability.dagster_api.tags import RUN_KEY_TAG, SENSOR_TAG
+from ..observability.run import Run
 
 READING_STEPS = {"read_and_process_trustee_files_op", "read_excel_op"}
 UNFINISHED = (
@@ -75,6 +77,10 @@ class RequestedRuns:
             for record in records
             if self._speaks_against_its_files(record.dagster_run.run_id)
         ]
+
+    def as_told(self, run_ids: Iterable[str]) -> dict[str, Run]:
+        """What an alert says of these runs."""
+        return run_log.runs_by_id(self._instance, run_ids) if self._instance is not None else {}
 
     def _speaks_against_its_files(self, run_id: str) -> bool:
         assert self._instance is not None

@@ -74,9 +74,10 @@ def trustee_new_files_sensor(
         under_way = runs.paths_under_way()
         idle = [file for file in waiting if file.path not in under_way]
         lost = crashed(idle, entries, runs.ended_badly())
+        told = runs.as_told(run.run_id for _, run in lost)
         for file, run in lost:
             # The alert first: a run that the ledger knows of is not looked at again.
-            publish([killed_its_run(file, run.run_id)])
+            publish([killed_its_run(file, told[run.run_id])])
             ledger.record_failure(
                 file,
                 run_id=run.run_id,

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dagster import DagsterInstance, HookContext, SensorEvaluationContext
+from dagster import (
+    AssetSpec,
+    DagsterInstance,
+    HookContext,
+    JobDefinition,
+    OpDefinition,
+    OpExecutionContext,
+    SensorEvaluationContext,
+)
 
 from ..run import Ownership
 from .tags import OWNER_TAGS, TEAM_TAGS
@@ -64,10 +72,18 @@ def of_hook(context: HookContext) -> Ownership:
     """As above, from the definitions that the step runs with; tags and owners of its assets too."""
     step = context._step_execution_context
     assets = step.assets_def.specs if step.assets_def is not None else ()
-    found = _of_tags(step.op_def.tags)
+    return _of_all(step.op_def, assets, step.job_def)
+
+
+def of_op(context: OpExecutionContext, *assets: AssetSpec) -> Ownership:
+    """The same from inside an op, which loads these assets without being their definition."""
+    return _of_all(context.op_def, assets, context.job_def)
+
+
+def _of_all(op: OpDefinition, assets: Iterable[AssetSpec], job: JobDefinition) -> Ownership:
+    found = _of_tags(op.tags)
     for asset in assets:
         found = found.or_else(_of_tags(asset.tags)).or_else(_of_owners(asset.owners))
-    job = step.job_def
     return found.or_else(_of_tags(job.tags)).or_else(_of_owners(getattr(job, "owners", None)))
 
 

@@ -262,13 +262,12 @@ def step_hook(
     return HookDefinition(name=name, hook_fn=hook_fn, decorated_fn=hook_fn)
 
 
-def run_ids(context: OpExecutionContext) -> tuple[str, str]:
-    """Of an op's run and of its first attempt; empty where a test calls the op without a run."""
+def run_of_op(context: OpExecutionContext) -> Run | None:
+    """The run that an op is called in; None where a test calls the op without one."""
     try:
-        run = context.dagster_run
+        return run_of(context.dagster_run)
     except DagsterInvalidPropertyError:
-        return "", ""
-    return run.run_id, run.root_run_id or run.run_id
+        return None
 
 
 def run_of_hook(context: HookContext) -> Run:
