@@ -155,8 +155,24 @@ def test_an_asset_has_the_time_of_its_last_materialization(instance: DagsterInst
     bounded = totals.asset_times(instance, most=2)
     assert list(bounded.at) == ["warehouse/trustee", "b"]
     assert bounded.others == 3
-    assert bounded.oldest_of_others is not None
-    assert is_recent(bounded.oldest_of_others)
+    assert bounded.oldest_of_others == found.at["c"]
+
+
+def test_what_was_observed_since_is_as_old_as_its_materialization(
+    instance: DagsterInstance,
+) -> None:
+    for key in ("a", "b", "c"):
+        instance.report_runless_asset_event(AssetMaterialization(AssetKey(key)))
+    made = totals.asset_times(instance, most=10).at
+    for key in ("a", "b", "only_observed"):
+        instance.report_runless_asset_event(AssetObservation(AssetKey(key)))
+    assert totals.asset_times(instance, most=10).at == made
+    bounded = totals.asset_times(instance, most=1)
+    assert (bounded.at, bounded.others) == ({"a": made["a"]}, 3)
+    assert bounded.oldest_of_others == made["b"]
+    # None of those that are looked at was ever materialized.
+    only_last = totals.asset_times(instance, most=3)
+    assert (only_last.others, only_last.oldest_of_others) == (1, None)
 
 
 def test_schedules_and_sensors_have_a_name_a_switch_and_a_last_tick(

@@ -28,6 +28,9 @@ from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from .origin import location_in, location_of
 from .tags import REPOSITORY_TAG
 
+# Each takes a seek of its own, some 10 us, at every scrape.
+MAX_OTHER_ASSETS = 5_000
+
 
 class RunOutcome(StrEnum):
     """How a run ended."""
@@ -95,7 +98,8 @@ class StepEnding:
 class AssetTimes:
     """When assets were last materialized, by key; those known longest.
 
-    others: how many more there are. oldest_of_others: of when the most outdated one is.
+    others: how many more there are. oldest_of_others: of when the most outdated one is, of the
+    first MAX_OTHER_ASSETS of them.
     """
 
     at: Mapping[str, datetime]
@@ -197,7 +201,9 @@ def asset_times(instance: DagsterInstance, *, most: int) -> AssetTimes:
         rows = connection.execute(_ASSETS.limit(most)).all()
         others, oldest = 0, None
         if len(rows) == most:
-            others, oldest = connection.execute(_OTHER_ASSETS, {"last": rows[-1].id}).one()
+            after = {"last": rows[-1].id}
+            others = connection.execute(_COUNT_OF_OTHERS, after).scalar_one()
+            oldest = connection.execute(_OLDEST_OF_OTHERS, after).scalar_one()
     at = {"/".join(json.loads(row.asset_key)): _utc(row.at) for row in rows if row.at is not None}
     return AssetTimes(at, others, None if oldest is None else _utc(oldest))
 
@@ -265,9 +271,9 @@ _ACTIVE = (
     .group_by(RunsTable.c.pipeline_name, RunsTable.c.status, RunTagsTable.c.value)
 )
 _events = SqlEventLogStorageTable.c
-_ASSETS = db.select(
-    AssetKeyTable.c.id,
-    AssetKeyTable.c.asset_key,
+# The column beside the key, `last_materialization_timestamp`, is also of observations and of what
+# is only planned.
+_MADE_AT = (
     db.select(_events.timestamp)
     .where(
         _events.asset_key == AssetKeyTable.c.asset_key,
@@ -276,9 +282,18 @@ _ASSETS = db.select(
     .order_by(_events.id.desc())
     .limit(1)
     .scalar_subquery()
-    .label("at"),
-).order_by(AssetKeyTable.c.id)
-# Of these the time of the last observation stands beside that of the last materialization.
-_OTHER_ASSETS = db.select(
-    db.func.count(), db.func.min(AssetKeyTable.c.last_materialization_timestamp)
-).where(AssetKeyTable.c.id > db.bindparam("last"))
+    .label("at")
+)
+_ASSETS = db.select(AssetKeyTable.c.id, AssetKeyTable.c.asset_key, _MADE_AT).order_by(
+    AssetKeyTable.c.id
+)
+_OTHERS = AssetKeyTable.c.id > db.bindparam("last")
+_COUNT_OF_OTHERS = db.select(db.func.count()).select_from(AssetKeyTable).where(_OTHERS)
+_MADE = (
+    db.select(_MADE_AT)
+    .where(_OTHERS)
+    .order_by(AssetKeyTable.c.id)
+    .limit(MAX_OTHER_ASSETS)
+    .subquery()
+)
+_OLDEST_OF_OTHERS = db.select(db.func.min(_MADE.c.at))
