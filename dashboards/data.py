@@ -207,7 +207,7 @@ def _assets() -> Drawn:
     return rows_of(
         Words(
             "Assets, the longest untouched first",
-            "When each asset of the Dagster instance was last materialized; observations do not count.",
+            "When each asset of the Dagster instance was last materialized; observing is not.",
             "各资产最近一次物化的时间（不计观测），最久未更新的在前。",
             none="no asset has been materialized",
         ),
