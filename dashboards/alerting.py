@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import variables
-from .addresses import Addresses
 from .board import Board, Row
 from .exporter import build, errors, feed_lag, overflow, scrape_time, sources
 from .links import RUNBOOK
@@ -17,7 +16,7 @@ INTEGRATION = ("integration", "receiver")
 NAME = "{{receiver}} {{integration}}"
 
 
-def alerting(addresses: Addresses) -> Board:
+def alerting() -> Board:
     return Board(
         "alerting",
         "WorkDataHub / Alerting",
@@ -25,8 +24,8 @@ def alerting(addresses: Addresses) -> Board:
         [
             variables.source(),
             variables.receiver(),
-            variables.dagster(addresses.dagster),
-            variables.runbooks(addresses.runbooks),
+            variables.dagster(),
+            variables.runbooks(),
         ],
         [
             Row("Stuck · 卡住", [_lag(), _unrouted(), _pending(), _dead(), _parked(), _twice()]),

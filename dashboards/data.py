@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import variables
-from .addresses import Addresses
 from .board import Board, Row
 from .files import MAX_AGE_S, failed_files, newest_file, quarantined, rows_loaded
 from .look import OF_DATA, WARNING, coloured, limit, steps
@@ -17,7 +16,7 @@ MAX_PROBE_AGE_S = 3 * 600
 ROW_OUTCOMES = ("loaded", "superseded", "quarantined", "replayed")
 
 
-def data(addresses: Addresses) -> Board:
+def data() -> Board:
     return Board(
         "data",
         "WorkDataHub / Data",
@@ -26,8 +25,8 @@ def data(addresses: Addresses) -> Board:
         [
             variables.source(),
             variables.domain(),
-            variables.dagster(addresses.dagster),
-            variables.runbooks(addresses.runbooks),
+            variables.dagster(),
+            variables.runbooks(),
         ],
         [
             Row("Now · 现在", [panel(DOMAIN) for panel in _NOW]),

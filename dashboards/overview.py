@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import variables
-from .addresses import Addresses
 from .board import Board, Row
 from .files import failed_files, newest_file, quarantined, rows_loaded
 from .jobs import JOB, jobs_table, runs_that_ended
@@ -30,7 +29,7 @@ SCHEDULED = latest(
 )
 
 
-def overview(addresses: Addresses) -> Board:
+def overview() -> Board:
     return Board(
         "overview",
         "WorkDataHub / Overview",
@@ -40,8 +39,8 @@ def overview(addresses: Addresses) -> Board:
             variables.source(),
             variables.location(),
             variables.job(),
-            variables.dagster(addresses.dagster),
-            variables.runbooks(addresses.runbooks),
+            variables.dagster(),
+            variables.runbooks(),
         ],
         [
             Row("Now · 现在", [make() for make in _NOW]),

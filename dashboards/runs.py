@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import variables
-from .addresses import Addresses
 from .board import Board, Row
 from .jobs import ENDED, JOB, jobs_table, runs_that_ended
 from .links import RUNS_OF_JOB
@@ -18,7 +17,7 @@ ACTIVE = latest("dagster_active_runs", *JOB, "status", match=RUNS)
 STEP_OF = (*JOB, "step_key")
 
 
-def runs(addresses: Addresses) -> Board:
+def runs() -> Board:
     return Board(
         "runs",
         "WorkDataHub / Runs",
@@ -28,8 +27,8 @@ def runs(addresses: Addresses) -> Board:
             variables.source(),
             variables.location(),
             variables.job(),
-            variables.dagster(addresses.dagster),
-            variables.runbooks(addresses.runbooks),
+            variables.dagster(),
+            variables.runbooks(),
         ],
         [
             Row("Under way · 进行中", [_under_way(), _longest()]),

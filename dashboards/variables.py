@@ -57,22 +57,25 @@ def _labels(name: str, title: str, zh: str, *, of: str, label: str = "") -> buil
     )
 
 
-def dagster(url: str) -> build.TextBoxVariable:
-    return _address(
-        "dagster", "Dagster", "WDH_DAGSTER_URL: where links to runs lead. 运行页链接。", url
-    )
+def dagster() -> build.QueryVariable:
+    return _address("dagster", "Dagster", "Dagster 网页", of="dagster_url")
 
 
-def runbooks(url: str) -> build.TextBoxVariable:
-    return _address("runbooks", "Runbooks", "WDH_RUNBOOK_URL: where docs/runbooks is. 手册。", url)
+def runbooks() -> build.QueryVariable:
+    return _address("runbooks", "Runbooks", "值班手册", of="runbook_url")
 
 
-def _address(name: str, title: str, description: str, url: str) -> build.TextBoxVariable:
+def _address(name: str, title: str, zh: str, *, of: str) -> build.QueryVariable:
+    """Where links lead, as `wdh serve` says at the end of the time shown: label_values would also
+    give the addresses of before.
+    """
+    query = f"query_result(max by ({of}) (wdh_links_info))"
     return (
-        build.TextBoxVariable(name)
+        build.QueryVariable(name)
         .label(title)
-        .description(description)
-        .default_value(url)
-        .current(model.VariableOption(text=url, value=url, selected=True))
-        .options([model.VariableOption(text=url, value=url, selected=True)])
+        .description(f"Where links lead, as `wdh serve` was told. {zh}地址。")
+        .datasource(SOURCE)
+        .query({"qryType": 3, "query": query, "refId": f"variable-{name}"})
+        .regex(f'/{of}="([^"]+)"/')
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
     )

@@ -1,4 +1,4 @@
-"""Where things are when nobody says: state directory, stores, alerts.yml, runbooks.
+"""Where things are when nobody says: state directory, stores, alerts.yml, Dagster, runbooks.
 
 Standard library only, read from the environment at each call. Both halves of the package start
 here: the pipeline through `config.settings`, the router's Dagster side directly.
@@ -10,6 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+# Where `dagster dev` serves its pages.
+DAGSTER_URL = "http://127.0.0.1:3000"
 # Where `wdh serve` answers.
 LISTEN = "127.0.0.1:9464"
 RUNBOOK_URL = f"http://{LISTEN}/runbooks"
@@ -50,10 +52,21 @@ def alerts_config(environ: Mapping[str, str] | None = None) -> Path:
     return Path(env.get("WDH_ALERTS_CONFIG") or "alerts.yml").expanduser().absolute()
 
 
-def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:
-    """The alert's page under WDH_RUNBOOK_URL, else where `wdh serve` shows it by default."""
+def dagster_url(environ: Mapping[str, str] | None = None) -> str:
+    """WDH_DAGSTER_URL, where people open Dagster: links begin with it. No slash at its end."""
     env = os.environ if environ is None else environ
-    return f"{(env.get('WDH_RUNBOOK_URL') or RUNBOOK_URL).rstrip('/')}/{alertname}.md"
+    return (env.get("WDH_DAGSTER_URL") or DAGSTER_URL).rstrip("/")
+
+
+def runbooks_url(environ: Mapping[str, str] | None = None) -> str:
+    """WDH_RUNBOOK_URL, else where `wdh serve` shows them by default. No slash at its end."""
+    env = os.environ if environ is None else environ
+    return (env.get("WDH_RUNBOOK_URL") or RUNBOOK_URL).rstrip("/")
+
+
+def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:
+    """The alert's page."""
+    return f"{runbooks_url(environ)}/{alertname}.md"
 
 
 def runbooks() -> Path:

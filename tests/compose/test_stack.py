@@ -162,6 +162,14 @@ def test_prometheus_counts_the_rows_and_hears_of_every_source(stack: Stack) -> N
     wait_for("the failed run in Prometheus", lambda: stack.metric(failures) >= 1)
 
 
+def test_the_dashboards_are_told_where_this_stacks_dagster_is(stack: Stack) -> None:
+    addresses = stack.get_json("prometheus", "/api/v1/query", query="wdh_links_info")
+    [links] = [each["metric"] for each in addresses["data"]["result"]]
+    assert links["dagster_url"] == stack.url("dagster", "")
+    page = links["runbook_url"] + "/RunFailed.md"
+    assert requests.get(page, timeout=10).status_code == 200
+
+
 def test_prometheus_evaluates_every_rule(stack: Stack) -> None:
     def unwell() -> list[str]:
         groups = stack.get_json("prometheus", "/api/v1/rules")["data"]["groups"]

@@ -154,6 +154,7 @@ def _environ(folder: Path, home: Path, *, dagster_port: int) -> dict[str, str]:
     return kept | {
         "DAGSTER_HOME": str(home),
         "WDH_DAGSTER_URL": f"http://127.0.0.1:{dagster_port}",
+        "WDH_RUNBOOK_URL": "https://runbooks.example",
         "WDH_STATE_DIR": str(folder / "state"),
         "WDH_DATA_BASE_DIR": str(folder / "data"),
         "WDH_DATA_SOURCES_CONFIG": str(folder / "data_sources.yml"),

@@ -57,18 +57,21 @@ def annotation_queries() -> list[Query]:
 
 
 @dataclass(frozen=True)
-class LabelValues:
-    """A variable's query: the values that a label has in what the selector selects."""
+class VariableQuery:
+    """How Grafana finds a variable's values: those of a label in what is selected, or, where there
+    is no label, what the pattern finds in each result of an expression.
+    """
 
     where: str
     name: str
     selector: str
     label: str
+    pattern: str
 
 
-def variable_queries() -> list[LabelValues]:
+def variable_queries() -> list[VariableQuery]:
     return [
-        _label_values(board["title"], variable["name"], variable["query"]["query"])
+        _variable_query(f"{board['title']}: {variable['name']}", variable)
         for board in boards()
         for variable in variables(board, "query")
     ]
@@ -78,7 +81,10 @@ def variables(board: Any, kind: str) -> Iterator[Any]:
     return (found for found in board["templating"]["list"] if found["type"] == kind)
 
 
-def _label_values(title: str, name: str, query: str) -> LabelValues:
-    read = re.fullmatch(r"label_values\((.*),(\w+)\)", query)
-    assert read is not None, query
-    return LabelValues(f"{title}: {name}", name, read[1], read[2])
+def _variable_query(where: str, variable: Any) -> VariableQuery:
+    name, query = variable["name"], variable["query"]["query"]
+    if of_label := re.fullmatch(r"label_values\((.*),(\w+)\)", query):
+        return VariableQuery(where, name, of_label[1], of_label[2], pattern="")
+    result = re.fullmatch(r"query_result\((.*)\)", query)
+    assert result is not None, query
+    return VariableQuery(where, name, result[1], "", pattern=variable["regex"].strip("/"))

@@ -12,7 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from dashboards.promql import or_zero
 
 from .demo import PROJECT, Demo, demo
-from .shipped import LabelValues, Query, annotation_queries, panel_queries, variable_queries
+from .shipped import Query, VariableQuery, annotation_queries, panel_queries, variable_queries
 
 pytestmark = [
     pytest.mark.processes,
@@ -87,6 +87,9 @@ def test_every_variable_has_values(happened: Demo) -> None:
         "work_data_hub.orchestration.repository",
     ]
     assert all(found.values()), found
+    for board in ("Overview", "Runs", "Data", "Alerting"):
+        assert found[f"WorkDataHub / {board}: dagster"] == [happened.environ["WDH_DAGSTER_URL"]]
+        assert found[f"WorkDataHub / {board}: runbooks"] == [happened.environ["WDH_RUNBOOK_URL"]]
 
 
 def test_the_numbers_are_those_of_dagster_and_of_wdh(happened: Demo) -> None:
@@ -185,8 +188,16 @@ def first_values(demo: Demo) -> Mapping[str, str]:
     return chosen
 
 
-def values(demo: Demo, query: LabelValues, chosen: Mapping[str, str]) -> list[str]:
-    return demo.prometheus.label_values(query.label, filled(query.selector, chosen))
+def values(demo: Demo, query: VariableQuery, chosen: Mapping[str, str]) -> list[str]:
+    asked = filled(query.selector, chosen)
+    if query.label:
+        return demo.prometheus.label_values(query.label, asked)
+    # As Grafana writes a result before it looks for the pattern.
+    results = [
+        "{" + ",".join(f'{name}="{value}"' for name, value in series.labels.items()) + "} 1 0"
+        for series in demo.prometheus.now(asked)
+    ]
+    return [found[1] for result in results if (found := re.search(query.pattern, result))]
 
 
 def filled(expr: str, chosen: Mapping[str, str], *, since: float = 0.0) -> str:

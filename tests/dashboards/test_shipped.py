@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from dashboards.__main__ import boards as coded
-from dashboards.addresses import Addresses
 
-from work_data_hub import locations
 from work_data_hub.config.data_sources import load_data_sources
 from work_data_hub.config.settings import SHIPPED_DATA_SOURCES
 from work_data_hub.observability.daemons import Patience
@@ -57,7 +55,7 @@ every_board = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
 def test_the_json_is_what_the_code_makes() -> None:
-    made = {f"{board.name}.json": board.json() for board in coded(Addresses())}
+    made = {f"{board.name}.json": board.json() for board in coded()}
     shipped = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
     assert shipped == made, "`make dashboards` was not run, or a file was changed by hand"
 
@@ -203,18 +201,6 @@ def test_every_metric_of_a_dashboard_is_in_the_list_of_metrics() -> None:
     }
     assert len(names) > 40
     assert sorted(names - listed) == []
-
-
-def test_the_links_lead_where_the_code_was_told() -> None:
-    told = Addresses(dagster="https://dagster.example", runbooks="https://runbooks.example")
-    for each in coded(told):
-        assert '"https://dagster.example"' in each.json()
-        assert '"https://runbooks.example"' in each.json()
-
-
-def test_links_lead_to_the_same_runbooks_as_those_of_messages() -> None:
-    assert Addresses().runbooks == locations.RUNBOOK_URL
-    assert all(f'"{locations.RUNBOOK_URL}"' in each.json() for each in coded(Addresses()))
 
 
 def _values(node: Any, key: str) -> list[Any]:

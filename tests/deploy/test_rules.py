@@ -11,10 +11,11 @@ import yaml
 from dagster import DagsterInstance
 
 from work_data_hub.alerting.metrics import StoreCollector
+from work_data_hub.alerting.redact import Redactor
 from work_data_hub.alerting.store.store import Store
 from work_data_hub.config.settings import get_settings
 from work_data_hub.observability.collector import DagsterCollector
-from work_data_hub.observability.self_metrics import RoundsCollector
+from work_data_hub.observability.self_metrics import LinksCollector, RoundsCollector
 from work_data_hub.orchestration.metrics import pipeline_collector
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,7 @@ def families(tmp_path: Path) -> dict[str, tuple[str, str]]:
             DagsterCollector(instance, store=store, dagster_url="http://127.0.0.1:1"),
             pipeline_collector(get_settings()),
             RoundsCollector(lambda: []),
+            LinksCollector(Redactor()),
         ]
         described = [family for each in collectors for family in each.describe()]
     names = {"counter": "{}_total"}

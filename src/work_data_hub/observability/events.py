@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,9 +15,6 @@ RUN_FAILED = "RunFailed"
 RUN_SUCCEEDED = "RunSucceeded"
 STEP_FAILED = "StepFailed"
 STEP_SUCCEEDED = "StepSucceeded"
-
-# Where `dagster dev` serves its pages.
-DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 
 MAX_LINE_CHARS = 300
 MAX_EXCEPTION_CHARS = 1_000
@@ -158,8 +154,7 @@ def met_in(alert: Alert, run: Run, ownership: Ownership | None = None) -> Alert:
 
 def run_url(run_id: str, environ: Mapping[str, str] | None = None) -> str:
     """The run's page under WDH_DAGSTER_URL."""
-    env = os.environ if environ is None else environ
-    return f"{(env.get('WDH_DAGSTER_URL') or DEFAULT_DAGSTER_URL).rstrip('/')}/runs/{run_id}"
+    return f"{locations.dagster_url(environ)}/runs/{run_id}"
 
 
 def runbook_url(alertname: str, environ: Mapping[str, str] | None = None) -> str:

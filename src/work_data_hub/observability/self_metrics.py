@@ -1,4 +1,6 @@
-"""What `wdh serve` says of itself: the store under alerts.yml as it is now, how its rounds fare."""
+"""What `wdh serve` says of itself: the store under alerts.yml as it is now, how its rounds fare,
+where links lead.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from .. import locations
+from ..alerting.metric_families import gauge
 from ..alerting.metrics import StoreCollector
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
+    from ..alerting.redact import Redactor
     from .live_router import LiveRouter
     from .rounds import Condition
 
@@ -61,3 +66,25 @@ class RoundsCollector:
                 good_at.add_metric([condition.name], offset_s + condition.good_at)
         yield errors
         yield good_at
+
+
+class LinksCollector:
+    """Where the links of messages lead, so that a dashboard's lead there too.
+
+    redactor: takes out what a link must not hold, as it does for messages.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        addresses = (locations.dagster_url(), locations.runbooks_url())
+        self._addresses = tuple(map(redactor.link, addresses))
+
+    def describe(self) -> Iterator[Metric]:
+        return self.collect()
+
+    def collect(self) -> Iterator[Metric]:
+        yield gauge(
+            "wdh_links_info",
+            "1, under the addresses with which links to Dagster and to the runbooks begin.",
+            {self._addresses: 1.0},
+            ["dagster_url", "runbook_url"],
+        )

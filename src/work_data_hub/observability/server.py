@@ -23,7 +23,7 @@ from .http_endpoint import Verdict, answering
 from .live_router import LiveRouter
 from .reconciler import Reconciler
 from .rounds import Condition, Round, Rounds
-from .self_metrics import LiveStoreCollector, RoundsCollector
+from .self_metrics import LinksCollector, LiveStoreCollector, RoundsCollector
 from .watch import Limits, Watch
 
 if TYPE_CHECKING:
@@ -159,11 +159,18 @@ class Service:
         )
 
     def collectors(self) -> list[Collector]:
-        return [LiveStoreCollector(self._live), RoundsCollector(self.rounds.conditions)]
+        return [
+            LiveStoreCollector(self._live),
+            RoundsCollector(self.rounds.conditions),
+            LinksCollector(self._redactor()),
+        ]
 
     def _describe(self, error: Exception) -> str:
         text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return Redactor(self._live.router.config.secrets(), os.environ).text(text)[:500]
+        return self._redactor().text(text)[:500]
+
+    def _redactor(self) -> Redactor:
+        return Redactor(self._live.router.config.secrets(), os.environ)
 
 
 def serve(
