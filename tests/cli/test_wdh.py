@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from work_data_hub.cli import main as cli
-from work_data_hub.cli.sample_data import write_sample_data
+from work_data_hub.cli.sample_data import broken_on_purpose, write_sample_data
 
 
 class Wdh:
@@ -75,6 +75,36 @@ def test_run_loads_a_folder_that_is_larger_than_a_batch(wdh: Wdh, sample: Path) 
     assert len(failed) == 1
     assert all(r["rows_in"] == r["loaded"] + r["superseded"] + r["quarantined"] for r in reports)
     assert [r["relative_path"] for r in wdh.json("run", "--execute")] == failed
+
+
+@pytest.mark.parametrize("command", [("demo",), ("run", "--execute")], ids=" ".join)
+def test_a_failed_file_that_was_only_removed_is_named_and_its_alerts_close_at_once(
+    wdh: Wdh, sample: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "dagster"))
+    of_the_broken_file = {"UnreadableFile", "RunFailed", "StepFailed"}
+
+    def open_alerts() -> set[str]:
+        return {of["labels"]["alertname"] for of in wdh.json("alerts", "list")}
+
+    wdh(*command)
+    (broken,) = broken_on_purpose(sample)
+    assert open_alerts() >= of_the_broken_file
+    (sample / broken).unlink()
+    code, out, _ = wdh(*command)
+    assert (code, open_alerts() & of_the_broken_file) == (0, set())
+    assert f"{broken} had failed and is no longer there: its alerts are closed." in out
+    assert "Nothing new" in out
+    assert "no longer there" not in wdh(*command)[1]
+
+
+def test_a_dry_run_withdraws_nothing(wdh: Wdh, sample: Path) -> None:
+    wdh("run", "--execute")
+    (broken,) = broken_on_purpose(sample)
+    (sample / broken).unlink()
+    assert wdh.json("run") == []
+    states = {entry["relative_path"]: entry["state"] for entry in wdh.json("files")}
+    assert states[broken] == "failed"
 
 
 def test_run_says_what_is_wrong_with_its_options(wdh: Wdh, sample: Path) -> None:

@@ -46,11 +46,33 @@ def waiting_files(domain: str) -> list[DiscoveredFile]:
         return waiting_for_a_run(files, Ledger(warehouse).entries(domain))
 
 
+def withdraw_what_is_gone(domain: str) -> list[str]:
+    """Close the alerts of files that had failed and are gone; their names, as `wdh files` has them.
+
+    A run does the same beside what it loads; this is for when there is nothing to load.
+    """
+    from ..config.settings import get_settings
+    from ..io.connectors.file_connector import DataSourceConnector
+    from ..io.loader.ledger import Ledger
+    from ..io.loader.warehouse_loader import Warehouse
+    from ..orchestration.load_findings import withdraw
+
+    files = DataSourceConnector().discover(domain)
+    with Warehouse.open(get_settings().warehouse_url) as warehouse:
+        ledger = Ledger(warehouse)
+        return [e.relative_path for e in withdraw(ledger, files, ledger.entries(domain))]
+
+
 def run_batches(
-    files: Sequence[DiscoveredFile], order: Order, on_progress: OnProgress
+    files: Sequence[DiscoveredFile],
+    order: Order,
+    on_progress: OnProgress,
+    *,
+    run_anyway: bool = False,
 ) -> Iterator[list[FileReport]]:
     """One run of the job for each `max_files` of `files`; the reports of each as it ends.
 
+    run_anyway: also without files; the failure of a run before it is over with that.
     on_progress is called with a file's name and what happens to it now. Where DAGSTER_HOME is set
     the runs are kept there, with their alerts; elsewhere they are gone with the process.
     Raises PipelineError when a run ends before its files are dealt with.
@@ -60,7 +82,7 @@ def run_batches(
     token = progress.set(on_progress)
     try:
         with _instance() as instance:
-            for start in range(0, len(files), order.max_files):
+            for start in range(0, max(len(files), int(run_anyway)), order.max_files):
                 batch = files[start : start + order.max_files]
                 yield _run(instance, [file.path for file in batch], order)
                 if not order.plan_only:

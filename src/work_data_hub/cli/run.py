@@ -120,9 +120,14 @@ def _run_all(order: Order, *, show_progress: bool) -> list[FileReport]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from .console import console
-    from .job_runs import run_batches, waiting_files
+    from .job_runs import run_batches, waiting_files, withdraw_what_is_gone
 
     files = waiting_files(order.domain)
+    gone = [] if files or order.plan_only else withdraw_what_is_gone(order.domain)
+    if show_progress:
+        for name in gone:
+            text = f"{name} had failed and is no longer there: its alerts are closed."
+            console().print(text, soft_wrap=True, markup=False)
     reports: list[FileReport] = []
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     with Progress(
@@ -138,7 +143,7 @@ def _run_all(order: Order, *, show_progress: bool) -> list[FileReport]:
         def on_progress(name: str, step: str) -> None:
             bar.update(task, advance=1, description=f"{step} {name}")
 
-        for batch in run_batches(files, order, on_progress):
+        for batch in run_batches(files, order, on_progress, run_anyway=bool(gone)):
             reports += batch
     return reports
 

@@ -92,8 +92,8 @@ def killed_its_run(file: DiscoveredFile, run: Run) -> Alert:
 
 def withdraw(
     ledger: Ledger, files: Iterable[DiscoveredFile], entries: Mapping[str, LedgerEntry]
-) -> None:
-    """Close the alerts of files that had failed and are not among `files` any more.
+) -> list[LedgerEntry]:
+    """Close the alerts of files that had failed and are not among `files` any more; those files.
 
     Removed, renamed or replaced by a newer version: no load will ever speak of them again.
     Raises AlertingError; the ledger then stays as it is.
@@ -101,7 +101,7 @@ def withdraw(
     there = {file.path for file in files}
     gone = [entry for entry in failed_entries(entries) if entry.path not in there]
     if not gone:
-        return
+        return []
     over = [
         scope
         for entry in gone
@@ -111,6 +111,7 @@ def withdraw(
     ]
     publish([], resolved=over)
     ledger.withdraw(gone)
+    return gone
 
 
 def failed_entries(entries: Mapping[str, LedgerEntry]) -> list[LedgerEntry]:
