@@ -75,44 +75,46 @@ def one_run(instance: DagsterInstance, job_def: JobDefinition) -> str:
 
 
 def made_run(
-    instance: DagsterInstance, job_def: JobDefinition, tags: Mapping[str, str]
+    instance: DagsterInstance, job_def: JobDefinition, tags: Mapping[str, str], **given: Any
 ) -> DagsterRun:
-    """A run that has started and is not under way: `ends` says what becomes of it."""
-    run = _created(instance, job_def, tags)
-    _report(instance, run, DagsterEventType.RUN_START, at=datetime.now(UTC))
+    """A run that has started and is not under way: `ends` says what becomes of it.
+
+    given: more that Dagster's `create_run_for_job` takes, such as the run that it is a retry of.
+    """
+    run = _created(instance, job_def, tags, **given)
+    instance.handle_new_event(event_of(run, DagsterEventType.RUN_START, at=datetime.now(UTC)))
     return run
 
 
 def ends(instance: DagsterInstance, run: DagsterRun, *, at: datetime, failed: bool) -> None:
     """The run ends, as its worker would have written it."""
     ended = DagsterEventType.RUN_FAILURE if failed else DagsterEventType.RUN_SUCCESS
-    _report(instance, run, ended, at=at)
+    instance.handle_new_event(event_of(run, ended, at=at))
 
 
-def _report(
-    instance: DagsterInstance, run: DagsterRun, event_type: DagsterEventType, *, at: datetime
-) -> None:
+def event_of(run: DagsterRun, event_type: DagsterEventType, *, at: datetime) -> EventLogEntry:
     event = DagsterEvent(event_type.value, run.job_name, message="the worker said so")
-    instance.handle_new_event(
-        EventLogEntry(
-            error_info=None,
-            level=20,
-            user_message="",
-            run_id=run.run_id,
-            timestamp=at.timestamp(),
-            job_name=run.job_name,
-            dagster_event=event,
-        )
+    return EventLogEntry(
+        error_info=None,
+        level=20,
+        user_message="",
+        run_id=run.run_id,
+        timestamp=at.timestamp(),
+        job_name=run.job_name,
+        dagster_event=event,
     )
 
 
 def _created(
-    instance: DagsterInstance, job_def: JobDefinition, tags: Mapping[str, str] | None = None
+    instance: DagsterInstance,
+    job_def: JobDefinition,
+    tags: Mapping[str, str] | None = None,
+    **given: Any,
 ) -> DagsterRun:
     target = LoadableTargetOrigin(executable_path=sys.executable, python_file="sales.py")
     code = InProcessCodeLocationOrigin(target, location_name="sales")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(code, "__repository__"), job_def.name)
-    return instance.create_run_for_job(job_def, remote_job_origin=origin, tags=tags)
+    return instance.create_run_for_job(job_def, remote_job_origin=origin, tags=tags, **given)
 
 
 def copies(
