@@ -16,6 +16,7 @@ from work_data_hub.alerting.store.conversations import Delay
 from work_data_hub.alerting.store.health import Count
 from work_data_hub.alerting.store.leases import LEASE_S
 from work_data_hub.alerting.testing import RecordingSink
+from work_data_hub.alerting.under_way import UnderWay
 
 pytestmark = pytest.mark.both_databases
 
@@ -84,7 +85,10 @@ def test_what_is_due_and_comes_to_nothing_costs_no_time_of_the_pace(scene: Any, 
     assert router.dispatch() == 1
 
 
-def test_a_dispatcher_paused_past_its_lease_records_nothing(scene: Any, alert: Any) -> None:
+def test_a_dispatcher_paused_past_its_lease_records_nothing(
+    scene: Any, alert: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UnderWay, "must_renew", lambda _self, **_: False)  # it is paused
     other = scene.router(AT_ONCE)
 
     def pause() -> None:
