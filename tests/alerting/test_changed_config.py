@@ -1,4 +1,4 @@
-"""What a change of alerts.yml does to an incident that is open: what is told again, and what not."""
+"""What a change of alerts.yml does to an open incident: what is told again, and what is not."""
 
 from __future__ import annotations
 
