@@ -97,6 +97,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, tmp_
         ("WDH_NEW_FILES_INTERVAL_S", "0"),
         ("WDH_DQ_INTERVAL_S", "ten"),
         ("WDH_AUTOSTART", "perhaps"),
+        ("WDH_WATCH_INTERVAL_S", "31"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_an_error_that_names_its_variable(

@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     webserver_url: str | None = None
     feed_interval_s: float = Field(default=0.25, gt=0, allow_inf_nan=False)
     reconcile_interval_s: float = Field(default=60.0, gt=0, allow_inf_nan=False)
-    watch_interval_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    # Its turns are the Watchdog's beats: more than a minute apart they say that nobody is at work.
+    watch_interval_s: float = Field(default=15.0, gt=0, le=30, allow_inf_nan=False)
     daemon_required: bool = False
     daemon_stale_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     other_daemon_stale_s: float = Field(default=600.0, gt=0, allow_inf_nan=False)
