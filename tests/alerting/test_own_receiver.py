@@ -9,6 +9,7 @@ import pytest
 
 from conftest import ONE_RECEIVER, Scene
 from work_data_hub.alerting import Alert, AlertRouter
+from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.matchers import Matcher, Op
 from work_data_hub.alerting.own_receiver import OWN_RECEIVER, with_receiver
 from work_data_hub.alerting.silences import Silence
@@ -44,6 +45,28 @@ def test_it_is_told_by_the_process_that_has_the_receiver_and_by_no_other(scene: 
     own.dispatch(until_idle=True)
     assert scene.told("own") == ["open", "resolve"]
     assert scene.told() == []
+
+
+@pytest.mark.both_databases
+def test_a_process_that_comes_up_without_the_receiver_ends_nothing_that_it_was_told(
+    scene: Scene,
+) -> None:
+    """`wdh serve` started anew, the alerting sensor, another sensor with a channel of its own."""
+    own = with_own(scene)
+    scene.sinks["own"].fail(DeliveryError(Reason.UNAVAILABLE, "HTTP 503"))
+    own.publish(an_alert())
+    own.dispatch()
+    assert scene.told("own") == []
+    scene.router(AT_ONCE).dispatch(until_idle=True)
+    scene.clock.advance(60)
+    own.dispatch(until_idle=True)
+    assert scene.told("own") == ["open"]
+    scene.router(AT_ONCE).dispatch(until_idle=True)
+    own.resolve({"alertname": "RunFailed", "job": "nightly"})
+    scene.router(AT_ONCE).dispatch(until_idle=True)
+    scene.clock.advance(300)
+    own.dispatch(until_idle=True)
+    assert scene.told("own") == ["open", "resolve"]
 
 
 def test_what_alerts_yml_routes_does_not_reach_it(scene: Scene) -> None:

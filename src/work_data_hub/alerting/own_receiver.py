@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 # The label of such an alert; its value is the receiver's name.
 OWN_RECEIVER = "wdh_receiver"
+# The id of its route, with which the keys of its groups begin; none of alerts.yml has it.
+OWN_ROUTE = f"{{{OWN_RECEIVER}}}"
 
 
 def own_route(config: AlertsConfig, receiver: str) -> Route:
     """To this receiver, in groups and at times as the first route of alerts.yml says."""
     return replace(
         config.route,
-        id=f"{{{OWN_RECEIVER}}}",
+        id=OWN_ROUTE,
         receiver=receiver,
         matchers=(),
         routes=(),

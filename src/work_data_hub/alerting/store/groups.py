@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from ..own_receiver import OWN_ROUTE
 from ..sink import Status
 from .notes import put
 from .tables import (
@@ -124,8 +125,11 @@ _CONVERSE = conversations.insert().from_select(
     # were.
     .order_by(groups.c.first_due_at, groups.c.id),
 )
+# Not those with receivers that stand in somebody's code: only the process with that has them.
 _CONVERSING = (
-    select(conversations.c.receiver, conversations.c.integration).where(IS_OPEN).distinct()
+    select(conversations.c.receiver, conversations.c.integration)
+    .where(IS_OPEN, ~conversations.c.group_key.startswith(OWN_ROUTE, autoescape=True))
+    .distinct()
 )
 _with = (
     conversations.c.receiver == bindparam("of"),
