@@ -15,7 +15,9 @@ from work_data_hub.alerting.render import message
 from work_data_hub.alerting.sink import Incident, Purpose, Status
 from work_data_hub.alerting.sinks.slack.blocks import (
     BARE_TEXT_CHARS,
+    LAID_OUT_CHARS,
     MAX_BLOCKS,
+    MAX_LAID_OUT,
     MAX_LINK_CHARS,
     MAX_MESSAGE_CHARS,
     bare_message,
@@ -212,6 +214,13 @@ def test_a_fitted_text_is_within_its_limit_and_never_ends_inside_an_entity(
 @pytest.mark.parametrize("text", ["&" * 60_000, "中" * 60_000, "😀" * 60_000, "a\n" * 30_000])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_60_kb_in_every_text_still_fit(text: str, language: str) -> None:
+    payload = told(*full_of(text), language=language)
+    assert form_error(payload, update=True) is None
+    assert cost(payload["blocks"]) <= MAX_MESSAGE_CHARS
+
+
+def full_of(text: str) -> list[Incident]:
+    """A group that has it wherever there is a text."""
     names = [
         "summary",
         "error",
@@ -224,8 +233,22 @@ def test_60_kb_in_every_text_still_fit(text: str, language: str) -> None:
     ]
     names += [f"{n}{'x' * 100}" for n in range(20)]
     incident = sample_incident(annotations=dict.fromkeys(names, text), labels={"partition": text})
-    payload = told(incident, *[incident] * 30, language=language)
+    return [incident] * 31
+
+
+@pytest.mark.parametrize(
+    ("count", "chars"), [(MAX_LAID_OUT, LAID_OUT_CHARS // MAX_LAID_OUT - 100), (3, 2_500), (1, 9)]
+)
+def test_what_a_publisher_laid_out_stands_whole_and_is_followed_by_what_there_is_room_for(
+    count: int, chars: int
+) -> None:
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * chars}}] * count
+    assert cost(blocks) <= LAID_OUT_CHARS
+    notification = sample_notification(Purpose.OPEN, *full_of("a\n" * 30_000))
+    payload = slack_message(message(notification), blocks)
     assert form_error(payload, update=True) is None
+    assert payload["blocks"][1 : count + 1] == blocks
+    assert "*Job*" in everything_of(payload)
     assert cost(payload["blocks"]) <= MAX_MESSAGE_CHARS
 
 

@@ -29,8 +29,9 @@ from dagster import (
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from work_data_hub.alerting.own_receiver import OWN_RECEIVER
-from work_data_hub.alerting.testing import SlackServer
+from work_data_hub.alerting.own_receiver import OWN_RECEIVER, SLACK_BLOCKS
+from work_data_hub.alerting.sinks.slack.laid_out import laid_out as blocks_of
+from work_data_hub.alerting.testing import SlackServer, sample_incident
 from work_data_hub.observability import (
     alerting_definitions,
     make_slack_on_run_failure_sensor,
@@ -38,9 +39,15 @@ from work_data_hub.observability import (
 )
 from work_data_hub.observability.local_router import local_router
 
+from .dagster_dev import wait_until
 from .dagster_runs import failed_at, nightly, purposeful, run, sound, succeeded_at
 from .stores import firing
 from .test_definitions import ticked as ticked_by_ours
+
+AT_ONCE = """
+route: {receiver: quiet, group_by: [job], group_wait: 0s, group_interval: 1s}
+receivers: [{name: quiet}]
+"""
 
 
 @graph(name="nightly")
@@ -66,6 +73,10 @@ def watching_all(slack: SlackServer, channel: str = "#alerts", **given: Any) -> 
     return make_slack_on_run_failure_sensor(channel, slack.token, **given)
 
 
+def laid_out(text: str) -> list[dict[Any, Any]]:
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}, {"type": "divider"}]
+
+
 def test_it_takes_what_dagster_slack_takes_in_the_same_order() -> None:
     from dagster_slack import make_slack_on_run_failure_sensor as stock
 
@@ -87,8 +98,7 @@ def test_it_is_a_sensor_by_the_name_that_they_give_it() -> None:
 def test_a_failure_is_one_message_through_429_and_503_that_the_next_success_marks_resolved(
     instance: DagsterInstance, slack: SlackServer
 ) -> None:
-    route = "{receiver: quiet, group_by: [job], group_wait: 0s, group_interval: 1s}"
-    Path("alerts.yml").write_text(f"route: {route}\nreceivers: [{{name: quiet}}]\n")
+    Path("alerts.yml").write_text(AT_ONCE)
     slack.answer(503, 429)
     made = watching_all(slack, webserver_base_url="https://dagster.example.com")
     run_id = run(instance, nightly)
@@ -102,24 +112,86 @@ def test_a_failure_is_one_message_through_429_and_503_that_the_next_success_mark
     assert "Resolved" in message.text
 
 
-def test_their_text_is_the_summary_and_their_blocks_go_before_it(
+def test_their_text_is_the_summary_with_its_markup_and_what_we_know_follows(
     instance: DagsterInstance, slack: SlackServer
 ) -> None:
     def text(context: RunFailureSensorContext) -> str:
         assert context.failure_event.is_run_failure
-        return f"job {context.dagster_run.job_name} went wrong"
-
-    def blocks(context: RunFailureSensorContext) -> list[dict[Any, Any]]:
-        steps = [event.step_key for event in context.get_step_failure_events()]
-        return [{"type": "section", "text": {"type": "mrkdwn", "text": f"in {steps}"}}]
+        return f"*job {context.dagster_run.job_name}*: <https://wiki.example/nightly|what to do>"
 
     run(instance, nightly)
     ticked(instance, watching_all(slack, text_fn=text))
-    ticked(instance, watching_all(slack, "#other", name="blocky", text_fn=text, blocks_fn=blocks))
+    (message,) = slack.messages
+    assert message.blocks[1]["text"]["text"] == (
+        "*job nightly*: <https://wiki.example/nightly|what to do>"
+    )
+    assert "KeyError: 'plan'" in message.all_text
+    notes = firing(local_router())[0].annotations
+    assert notes["summary"] == "*job nightly*: <https://wiki.example/nightly|what to do>"
+
+
+def test_their_blocks_are_told_as_they_are_and_their_text_is_the_notification(
+    instance: DagsterInstance, slack: SlackServer
+) -> None:
+    def blocks(context: RunFailureSensorContext) -> list[dict[Any, Any]]:
+        steps = [event.step_key for event in context.get_step_failure_events()]
+        return laid_out(f"in *{steps}*")
+
+    Path("alerts.yml").write_text(AT_ONCE)
+    run(instance, nightly)
+    ticked(instance, watching_all(slack, text_fn=lambda _: "went wrong", blocks_fn=blocks))
+    ticked(instance, watching_all(slack, "#other", name="untold", blocks_fn=blocks))
     first, second = slack.messages
-    assert "job nightly went wrong" in first.all_text
-    assert "in ['load']" in second.all_text
-    assert "went wrong" not in second.all_text
+    assert first.blocks[1:3] == second.blocks[1:3] == laid_out("in *['load']*")
+    assert "went wrong" in first.text
+    assert "in *['load']*" in second.text
+    succeeded_at(instance, datetime.now(UTC))
+    made = watching_all(slack, text_fn=lambda _: "went wrong", blocks_fn=blocks)
+    wait_until(
+        lambda: ticked(instance, made) and "Resolved" in first.text, seconds=20, what="the edit"
+    )
+    assert first.blocks[1:3] == laid_out("in *['load']*")
+
+
+def test_a_secret_in_their_blocks_is_gone_however_it_is_quoted(
+    instance: DagsterInstance, slack: SlackServer
+) -> None:
+    said = 'password="hunter \\" 2" at postgresql://wdh:hunter2@db/x'
+    run(instance, nightly)
+    ticked(instance, watching_all(slack, blocks_fn=lambda _: laid_out(said)))
+    (message,) = slack.messages
+    assert message.blocks[2] == {"type": "divider"}
+    assert "hunter" not in json.dumps([message.versions, firing(local_router())], default=str)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        laid_out("x" * 3_001),
+        laid_out("x") * 30,
+        [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2_900}}] * 5,
+        [{"type": "no such block", "text": {"type": "mrkdwn", "text": "x"}}],
+        ["x"],
+    ],
+    ids=["too long", "too many", "too much", "unknown", "no block"],
+)
+def test_blocks_that_slack_would_not_take_are_told_in_our_form(
+    instance: DagsterInstance, slack: SlackServer, blocks: list[Any]
+) -> None:
+    run(instance, nightly)
+    made = watching_all(slack, text_fn=lambda _: "went wrong", blocks_fn=lambda _: blocks)
+    ticked(instance, made)
+    (message,) = slack.messages
+    assert "went wrong" in message.text
+    assert "KeyError: 'plan'" in message.all_text
+    assert message.blocks[-1]["type"] == "context"
+
+
+def test_no_other_alert_brings_blocks_of_its_own() -> None:
+    told = sample_incident(annotations={SLACK_BLOCKS: json.dumps(laid_out("<!channel>"))})
+    assert blocks_of(told) == []
+    ours = sample_incident(annotations=told.annotations, labels={OWN_RECEIVER: "sensor"})
+    assert blocks_of(ours) == laid_out("<!channel>")
 
 
 def test_a_text_function_that_raises_loses_no_alert(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 OWN_RECEIVER = "wdh_receiver"
 # The id of its route, with which the keys of its groups begin; none of alerts.yml has it.
 OWN_ROUTE = f"{{{OWN_RECEIVER}}}"
+# An annotation of such an alert: the blocks that the code has laid out for Slack, as JSON. Text
+# that comes from elsewhere is never markup, so no other alert has them.
+SLACK_BLOCKS = "slack_blocks"
 
 
 def own_route(config: AlertsConfig, receiver: str) -> Route:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from .alert import ALERTNAME, SEVERITY, Severity
 from .matchers import LABEL_NAME
 from .message import Field, IncidentLine, IncidentText, Link, Message, Section
+from .own_receiver import SLACK_BLOCKS
 from .plain_text import one_line, plain
 from .redact import MASK, without_userinfo
 from .silences import matchers_for
@@ -50,7 +51,7 @@ _SPOKEN = ("summary", "next_step", "changes")
 # Annotations with a place of their own.
 _PLACED = frozenset(
     {
-        *("error", "log_excerpt", "run_url", "runbook_url", *_FIELDS, *_SPOKEN),
+        *("error", "log_excerpt", "run_url", "runbook_url", SLACK_BLOCKS, *_FIELDS, *_SPOKEN),
         *(f"{name}_{code}" for name in _SPOKEN for code in LANGUAGES),
     }
 )
@@ -74,7 +75,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s<>|\"]+\Z", re.IGNORECASE)
 def message(notification: Notification) -> Message:
     """What to say. An unknown language is spoken as English."""
     words = LANGUAGES.get(notification.language, EN)
-    first, *others = _first_to_act_on(notification)
+    first, *others = in_order(notification)
     return Message(
         status=notification.status,
         severity=notification.severity,
@@ -157,8 +158,8 @@ def lasting(length: timedelta, words: Words) -> str:
     return " ".join(parts[:2])
 
 
-def _first_to_act_on(notification: Notification) -> tuple[Incident, ...]:
-    """All incidents, the one that this notification is about in front."""
+def in_order(notification: Notification) -> tuple[Incident, ...]:
+    """All incidents, the one that the notification is about in front."""
     if NoticeCause.NEW_INCIDENT not in notification.causes or not notification.firing:
         return notification.incidents
     newest = max(notification.firing, key=lambda incident: incident.started_at)

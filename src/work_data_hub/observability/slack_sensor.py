@@ -6,6 +6,7 @@ is marked resolved in its message; silences, `wdh alerts list` and the rest work
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from dagster import (
     sensor,
 )
 
-from ..alerting.own_receiver import with_receiver
+from ..alerting.own_receiver import SLACK_BLOCKS, with_receiver
 from . import events
 from .addressed import AddressedRouter
 from .dagster_api import ownership
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "slack_on_run_failure"
 APP_URL = "https://slack.com/api/chat.postMessage"
+# Blocks that Slack takes have less.
+MAX_JSON_CHARS = 30_000
 
 TextFn = Callable[[RunFailureSensorContext], str]
 BlocksFn = Callable[[RunFailureSensorContext], list[dict[Any, Any]]]
@@ -61,9 +64,10 @@ def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
 
     channel, slack_token: a channel that the bot is in, and its token (`xoxb-...`): text, an
     `EnvVar`, or dagster-slack's `SlackResource`, whose token is taken.
-    text_fn: its text is the summary; without it, step and root exception. It is data: markup such
-    as links shows as written. blocks_fn: the texts of its blocks are the summary, in the place of
-    text_fn's; the blocks themselves are ours. Where either raises, the alert is told without it.
+    text_fn: its text is the summary, in Slack with its markup; without it, step and root exception.
+    blocks_fn: its blocks stand in the place of that, and text_fn's text is then what a phone's
+    notification shows. Job, error and log follow as far as there is room. Where either raises, or
+    Slack refuses the blocks, the alert is told without them.
     webserver_base_url (dagit_base_url, older): the base of the links; else WDH_DAGSTER_URL.
     monitored_jobs (job_selection, older): as there; the jobs of the sensor's own code location when
     not given. monitor_all_code_locations (monitor_all_repositories, older): every job.
@@ -92,7 +96,6 @@ def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
         ownership.learn(context)
         here = context.code_location_origin
         receiver = "/".join(filter(None, (here.location_name if here else "", sensor_name)))
-        form = _Form(sensor_name, text_fn, blocks_fn, webserver_base_url or dagit_base_url)
 
         def chosen(alerts: Sequence[Alert]) -> Iterator[Alert]:
             failed = [alert for alert in alerts if alert.name == events.RUN_FAILED]
@@ -103,6 +106,8 @@ def make_slack_on_run_failure_sensor(  # noqa: PLR0917 - dagster-slack's order
                     yield form.of(alert, run, context)
 
         router = _router(local_router(), local_store(), receiver, channel, token_of(slack_token))
+        base_url = webserver_base_url or dagit_base_url
+        form = _Form(sensor_name, text_fn, blocks_fn, base_url, router.redact)
         addressed = AddressedRouter(router, receiver=receiver, chosen=chosen)
         # It has what the feed, the reconciler and the dispatcher ask of a router.
         told = cast("AlertRouter", addressed)
@@ -142,30 +147,51 @@ class _Form:
     text_fn: TextFn | None
     blocks_fn: BlocksFn | None
     base_url: str | None
+    redact: Callable[[str], str]
 
     def of(self, alert: Alert, run: DagsterRun, context: SensorEvaluationContext) -> Alert:
         """The alert with their summary and their links."""
-        notes = dict(alert.annotations) | self._summary(run, context)
+        notes = dict(alert.annotations) | self._words(run, context)
         url = alert.generator_url
         if self.base_url:
             url = events.run_url(run.run_id, {"WDH_DAGSTER_URL": self.base_url})
             notes["run_url"] = url
         return replace(alert, annotations=notes, generator_url=url)
 
-    def _summary(self, run: DagsterRun, context: SensorEvaluationContext) -> dict[str, str]:
+    def _words(self, run: DagsterRun, context: SensorEvaluationContext) -> dict[str, str]:
         if self.text_fn is None and self.blocks_fn is None:
             return {}
         try:
             about = failure_context(context, run, sensor_name=self.sensor_name)
-            if self.blocks_fn is not None:
-                return {"summary": "\n".join(_texts(self.blocks_fn(about)))}
-            return {"summary": str(self.text_fn(about))} if self.text_fn is not None else {}
+            text = str(self.text_fn(about)) if self.text_fn is not None else ""
+            section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+            blocks = self.blocks_fn(about) if self.blocks_fn is not None else [section]
+            # slack_sdk's own classes for blocks have to_dict().
+            plain = json.loads(json.dumps(blocks, default=lambda block: block.to_dict()))
+            # Before it is JSON: there a quote is written otherwise, and ends no secret.
+            told = json.dumps(_redacted(plain, self.redact), ensure_ascii=False)
+            words = {
+                "summary": text or "\n".join(_texts(plain)),
+                SLACK_BLOCKS: told if len(told) <= MAX_JSON_CHARS else "",
+            }
+            return {name: said for name, said in words.items() if said}
         except Exception as err:  # noqa: BLE001 - the alert must not be lost with somebody's words
             import structlog
 
             # The text of an error from there may hold anything.
             structlog.get_logger().warning("slack_sensor.text_failed", error=type(err).__name__)
             return {"text_fn": f"raised {type(err).__name__}"}
+
+
+def _redacted(part: Any, redact: Callable[[str], str]) -> Any:
+    """The same blocks, each text in them without secrets."""
+    if isinstance(part, str):
+        return redact(part)
+    if isinstance(part, list):
+        return [_redacted(each, redact) for each in part]
+    if isinstance(part, dict):
+        return {name: _redacted(each, redact) for name, each in part.items()}
+    return part
 
 
 def _texts(blocks: Any) -> Iterable[str]:

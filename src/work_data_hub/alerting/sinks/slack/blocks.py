@@ -8,7 +8,7 @@ so no entity is ever split.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ...message import Field, IncidentLine, Link, Message, Section
@@ -44,6 +44,9 @@ OTHER_CHARS = 160
 FOOTER_CHARS = 200
 # In the place of all of the above but the footer.
 OWN_BODY_CHARS = 6_000
+# What a publisher has laid out; beside it we have at most fifteen blocks.
+MAX_LAID_OUT = 35
+LAID_OUT_CHARS = 8_000
 MAX_LINK_CHARS = 400
 # `text` is what a phone's notification shows. chat.update refuses more than 4,000 bytes of it
 # (msg_too_long), so four a character must do. https://docs.slack.dev/reference/methods/chat.update
@@ -55,22 +58,41 @@ _OPEN_AT_END = re.compile(r"(?:&[a-z]{0,3}|<[^<>]*)\Z")
 _BROKEN_FENCE = "`\u200b`\u200b`"
 
 
-def slack_message(message: Message) -> dict[str, Any]:
-    """`text` and `blocks`, for chat.postMessage, chat.update and a webhook alike."""
+def slack_message(message: Message, laid_out: Sequence[Block] = ()) -> dict[str, Any]:
+    """`text` and `blocks`, for chat.postMessage, chat.update and a webhook alike.
+
+    laid_out: blocks of the publisher's in the place of the summary, at most MAX_LAID_OUT of them
+    and LAID_OUT_CHARS. Of what we have to say they are followed by what there is room for.
+    """
     first, words = message.first, message.words
-    blocks = [_header(message.title)]
-    blocks += _own_body(message.body, words) if message.body else _our_body(message)
-    blocks += _link_blocks(first.links)
+    head, tail = [_header(message.title), *laid_out], [*_link_blocks(first.links)]
     if message.silence:
-        blocks.append(_section(_titled(message.silence, words)))
-    blocks.append(_context(fit(message.footer, FOOTER_CHARS, words)))
-    return {"text": fit(message.title, TEXT_CHARS, words), "blocks": blocks}
+        tail.append(_section(_titled(message.silence, words)))
+    tail.append(_context(fit(message.footer, FOOTER_CHARS, words)))
+    if message.body:
+        body = [*_own_body(message.body, words)]
+    elif laid_out:
+        body = [*_fitting(_details(message), MAX_MESSAGE_CHARS - cost([*head, *tail]))]
+    else:
+        body = [*_summary(message), *_details(message)]
+    return {"text": fit(message.title, TEXT_CHARS, words), "blocks": [*head, *body, *tail]}
 
 
-def _our_body(message: Message) -> Iterator[Block]:
+def _fitting(blocks: Iterable[Block], chars: int) -> Iterator[Block]:
+    for block in blocks:
+        chars -= cost([block])
+        if chars < 0:
+            return
+        yield block
+
+
+def _summary(message: Message) -> Iterator[Block]:
+    if one_line(message.first.summary) not in message.title:
+        yield _section(fit(message.first.summary, SUMMARY_CHARS, message.words))
+
+
+def _details(message: Message) -> Iterator[Block]:
     first, words = message.first, message.words
-    if one_line(first.summary) not in message.title:
-        yield _section(fit(first.summary, SUMMARY_CHARS, words))
     yield from _field_blocks(first.fields)
     for section in first.sections:
         yield _section(_titled(section, words))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ...message import Message
 from ...plain_text import one_line
-from ...render import MAX_TITLE_CHARS, message
+from ...render import MAX_TITLE_CHARS, in_order, message
 from ...sink import Deadline, Notification, Purpose, Receipt
 from ...templates import Templates
 from .answers import FORM_REFUSED, NOT_EDITABLE, SlackRefusal
-from .blocks import bare_message, slack_message
+from .blocks import Block, bare_message, slack_message
 from .client import SlackApi, SlackWebhook
+from .laid_out import laid_out
 
 Content = Mapping[str, Any]
 Result = TypeVar("Result")
@@ -45,7 +46,7 @@ class SlackTokenSink:
         news, failed = in_own_words(notification, self._own)
         return replace(self._told(notification, news, deadline), templates_failed=failed)
 
-    def _told(self, notification: Notification, news: Message, deadline: Deadline) -> Receipt:
+    def _told(self, notification: Notification, news: Told, deadline: Deadline) -> Receipt:
         previous = notification.previous
         if previous is None or not {"channel", "ts"} <= set(previous.values):
             # Slack did not say where the message is: an edit of it would be another message.
@@ -64,13 +65,13 @@ class SlackTokenSink:
             return self._post(news, deadline)
         return receipt
 
-    def _post(self, told: Message, deadline: Deadline) -> Receipt:
+    def _post(self, told: Told, deadline: Deadline) -> Receipt:
         return in_some_form(told, lambda content: self._api.post(content, deadline=deadline))
 
-    def _edit(self, at: Receipt, told: Message, deadline: Deadline) -> Receipt:
+    def _edit(self, at: Receipt, told: Told, deadline: Deadline) -> Receipt:
         return in_some_form(told, lambda content: self._api.update(at, content, deadline=deadline))
 
-    def _reply(self, at: Receipt, told: Message, deadline: Deadline) -> Receipt:
+    def _reply(self, at: Receipt, told: Told, deadline: Deadline) -> Receipt:
         return in_some_form(
             told, lambda content: self._api.post(content, deadline=deadline, thread=at)
         )
@@ -94,19 +95,29 @@ class SlackWebhookSink:
         return Receipt(templates_failed=failed)
 
 
-def in_own_words(notification: Notification, own: Templates) -> tuple[Message, int]:
+@dataclass(frozen=True)
+class Told:
+    """A message, and the blocks that its publisher has laid out for it."""
+
+    message: Message
+    laid_out: Sequence[Block] = ()
+
+
+def in_own_words(notification: Notification, own: Templates) -> tuple[Told, int]:
     """The message as the operator has it worded, and how many of the templates failed."""
     ours = message(notification)
     filled = own.fill_in(notification, title=ours.title)
     title = one_line(filled.texts.get("title", ours.title), MAX_TITLE_CHARS)
-    return replace(ours, title=title, body=filled.texts.get("text")), filled.failed
+    worded = replace(ours, title=title, body=filled.texts.get("text"))
+    return Told(worded, laid_out(in_order(notification)[0])), filled.failed
 
 
-def in_some_form(told: Message, send: Callable[[Content], Result]) -> Result:
-    """Send the blocks; where Slack refuses their form, the bare text."""
-    try:
-        return send(slack_message(told))
-    except SlackRefusal as refused:
-        if refused.code not in FORM_REFUSED:
-            raise
-    return send(bare_message(told))
+def in_some_form(told: Told, send: Callable[[Content], Result]) -> Result:
+    """Send the blocks; where Slack refuses their form, ours alone, and then the bare text."""
+    for blocks in [told.laid_out, ()] if told.laid_out else [()]:
+        try:
+            return send(slack_message(told.message, blocks))
+        except SlackRefusal as refused:
+            if refused.code not in FORM_REFUSED:
+                raise
+    return send(bare_message(told.message))
