@@ -56,7 +56,7 @@ def results() -> list[Result]:
     """Two scenes at a time: most of it is waiting."""
     wanted = [(setting, [case for case in cases if ONLY in case.what]) for setting, cases in SCENES]
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda scene: _run_all(*scene), [pair for pair in wanted if pair[1]])
+        found = pool.map(lambda pair: _run_all(*pair), [pair for pair in wanted if pair[1]])
         return [result for of_scene in found for result in of_scene]
 
 

@@ -54,7 +54,11 @@ def retry_never_comes(scene: Scene) -> dict[str, float]:
 
 
 CASES = (
-    Case("three retries, one page", three_retries, by_design="from the last attempt"),
+    Case(
+        "three retries, one page",
+        three_retries,
+        by_design="from the last attempt, for which a stock sensor does not wait",
+    ),
     Case("no will_retry tag", tag_missing, by_design="waits 5 s for it"),
     Case(
         "a retry that never comes",

@@ -30,8 +30,10 @@ receivers: [{{name: team, webhook_configs: [{{url: "{url}/ours"}}]}}]
 
 @dataclass(frozen=True)
 class Setting:
-    """What is up before the bad time. serve: how many `wdh serve`. our_sensor: ours is in the
-    daemon, which ticks every 5 s. stock: a daemon with a stock sensor is up.
+    """What is up before the bad time.
+
+    serve: how many `wdh serve`. stock, our_sensor: Dagster's daemon, with which sensors. retries:
+    Dagster has its own switched on.
     """
 
     serve: int = 1
@@ -59,10 +61,6 @@ class Scene:
     @property
     def instance(self) -> DagsterInstance:
         return self.dagster.instance
-
-    @property
-    def store(self) -> Path:
-        return self.folder / "alerts.db"
 
     def partition(self, number: int) -> str:
         return f"{self.name}-{number:03}"
@@ -104,7 +102,8 @@ class Scene:
 
     @contextmanager
     def store_connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.store, timeout=60, isolation_level=None)) as connection:
+        path = self.folder / "alerts.db"
+        with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
             yield connection
 
     def move_to(self, home: str) -> None:

@@ -28,8 +28,7 @@ class TimedReceiver(HttpServer):
     """Takes the messages of the router and of a stock sensor, and writes down when.
 
     away: while set, it answers 503. takes_s: how long it thinks before it answers. flows: while
-    cleared, what comes hangs until it is set. takes_stalled: whether it takes that in the end.
-    arrived: whose messages came to hang.
+    cleared, what comes hangs until it is set, and is not taken then. arrived: whose came to hang.
     """
 
     def __init__(self) -> None:
@@ -39,11 +38,9 @@ class TimedReceiver(HttpServer):
         self.flows = threading.Event()
         self.flows.set()
         self.takes_s = 0.0
-        self.takes_stalled = True
         self.arrived: Counter[str] = Counter()
 
-    def stall(self, *, takes_stalled: bool) -> None:
-        self.takes_stalled = takes_stalled
+    def stall(self) -> None:
         self.arrived.clear()
         self.flows.clear()
 
@@ -51,8 +48,7 @@ class TimedReceiver(HttpServer):
         if not self.flows.is_set():
             self.arrived[request.path] += 1
             self.flows.wait(LONGEST_HOLD_S)
-            if not self.takes_stalled:
-                return Reply(fault=Fault.DROP)
+            return Reply(fault=Fault.DROP)
         time.sleep(self.takes_s)
         if self.away.is_set():
             return Reply(503)
