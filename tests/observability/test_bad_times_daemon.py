@@ -21,7 +21,7 @@ from .dagster_dev import DagsterDev, free_port, wait_until
 from .dagster_runs import failed_at, nightly, patient, purposeful, sound
 from .team import PATIENCE_S, Team, a_team
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bad times")]
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("bad times of the sensor")]
 
 # Its own sensor ticks beside ours, and shows that the daemon goes its rounds.
 PROJECT = """
