@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from work_data_hub.alerting import Alert, AlertRouter, dispatcher
+from work_data_hub.alerting import Alert, AlertRouter, claiming, dispatcher
 from work_data_hub.alerting.errors import StoreUnavailable
 from work_data_hub.alerting.kind import Kind, SinkConfig
 from work_data_hub.alerting.sink import Deadline, Notification, Receipt
@@ -94,8 +94,8 @@ def main(folder: Path, step: str) -> None:
     elif step == "routing":
         groups.converse = dying_after(groups.converse)
     elif step == "claiming":
-        claim = dispatcher.Dispatcher._claim
-        dispatcher.Dispatcher._claim = dying_after(claim)  # type: ignore[method-assign]
+        claim = claiming.Claiming.claim
+        claiming.Claiming.claim = dying_after(claim)  # type: ignore[method-assign]
     elif step == "claimed":
         dispatcher.Dispatcher._submit = die  # type: ignore[method-assign]
     elif step == "recording":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from work_data_hub.alerting.dispatcher import CLAIMED_AT_ONCE
+from work_data_hub.alerting.claiming import CLAIMED_AT_ONCE
 from work_data_hub.alerting.errors import DeliveryError, Reason
 from work_data_hub.alerting.sink import Deadline, Receipt
 from work_data_hub.alerting.testing import RecordingSink

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
+from .claiming import Claiming, Helping
 from .config import AlertsConfig
-from .fallback import FALLBACK_ID, fallback_route, routes_for
+from .fallback import routes_for
 from .gates import gates
 from .outcome import settle
-from .plan import Plan, plan
-from .route import Route
-from .sink import AlertSink, Incident
-from .store import actions, conversations, groups, leases, retention, routing
-from .store.actions import with_acknowledgements
+from .sink import AlertSink
+from .store import groups, retention, routing
 from .store.clock_steps import STEP_S, look_again_after_a_step
 from .store.database import ASK_EVERY_S, Database
-from .store.health import Health, all_health, set_health
-from .store.hush import hush
-from .store.leases import LEASE_S, Claim
-from .telling import StoredIncident
+from .store.leases import LEASE_S
 from .under_way import UnderWay
 from .workers import Job, Name, Result, Workers
 
-# Claimed at once for one integration; more would be in our hands while another process idles.
-CLAIMED_AT_ONCE = 128
 # While deliveries are under way: how often it looks for what has come meanwhile. A look only reads.
 LOOK_EVERY_S = 0.025
 # Between two transactions, however much there is to do: publishers take their turn meanwhile.
@@ -58,14 +51,6 @@ class _Turn(Pass):
     is_last: bool
 
 
-@dataclass(frozen=True)
-class _Helping:
-    """What is to be told. came_to_nothing: something else was due of which there is no word."""
-
-    plans: Sequence[Plan] = ()
-    came_to_nothing: bool = False
-
-
 class Dispatcher:
     """Tells what is due, in as many processes as there are. One pass at a time in each.
 
@@ -90,11 +75,11 @@ class Dispatcher:
         self._jitter = jitter
         self._integrations = {(i.receiver, i.name): i for i in config.integrations()}
         self._gates = gates({name: i.digest for name, i in self._integrations.items()}, sinks)
-        # Whose turn it is, among those of one pace.
-        self._turns = list(self._integrations)
-        self._routes = {**config.routes_by_id(), FALLBACK_ID: fallback_route(config)}
         self._workers = Workers(describe=describe)
         self._under_way = UnderWay()
+        self._claiming = Claiming(
+            config, sinks, self._gates, self._workers, self._under_way, clock=clock
+        )
         self._unrecorded: list[Result] = []
         self._halted: dict[Name, threading.Event] = {}
         self._clock_noted = 0.0
@@ -135,22 +120,13 @@ class Dispatcher:
 
     def next_due(self, connection: Connection) -> float | None:
         """When the first integration has something to hear, and may be sent to; None for never."""
-        due = conversations.due_times(connection)
-        ours = [name for name in self._integrations if name in due]
-        health = all_health(connection) if ours else {}
-        return min(
-            (max(due[name], self._gates.opens_at(health, name)) for name in ours), default=None
-        )
+        return self._claiming.next_due(connection)
 
     def close(self) -> None:
         self._workers.close()
 
     def _now(self) -> float:
         return self._clock().timestamp()
-
-    def _route_of(self, route_id: str) -> Route:
-        """A group whose route is gone from the file goes on as the first route says."""
-        return self._routes.get(route_id, self._config.route)
 
     def _turn(self, until: float, *, routes: bool, may_claim: bool) -> _Turn:
         """In one transaction: what came back is recorded, what changed is routed, and what is due
@@ -159,7 +135,7 @@ class Dispatcher:
         now = self._now()
         # Where the clock stepped back meanwhile, what is told is due again before `until` for long.
         until = min(until, now)
-        helping = _Helping()
+        helping = Helping()
         with self._database.write() as connection:
             if abs(now - self._clock_noted) > STEP_S:
                 look_again_after_a_step(connection, now=until)
@@ -167,7 +143,7 @@ class Dispatcher:
             tried = settle(connection, self._unrecorded, self._gates, now=now, jitter=self._jitter)
             is_routed = not routes or self._route(connection, until)
             if is_routed and may_claim:
-                helping = self._claim(connection, until)
+                helping = self._claiming.claim(connection, until)
         self._unrecorded = []
         self._clock_noted = now if abs(now - self._clock_noted) > STEP_S else self._clock_noted
         self._noted = True
@@ -185,7 +161,7 @@ class Dispatcher:
                 connection, self._config.digest, self._integrations, off=off, now=now
             )
         looked_at = routing.route_changed(
-            connection, partial(routes_for, self._config), self._route_of, now=now
+            connection, partial(routes_for, self._config), self._claiming.route_of, now=now
         )
         self._may_lack = self._may_lack or looked_at > 0
         is_routed = looked_at < routing.BATCH
@@ -193,89 +169,7 @@ class Dispatcher:
             groups.converse(connection, self._integrations)
         return is_routed
 
-    def _claim(self, connection: Connection, until: float) -> _Helping:
-        """What is due by then, as far as there are hands for it."""
-        health = all_health(connection)
-        ours = self._under_way.conversations()
-        claims: list[Claim] = []
-        served: set[Name] = set()
-        for name in self._turns:
-            limit = 0 if name in served else self._room(name, health, until)
-            if limit and (
-                found := leases.claim(connection, *name, now=until, limit=limit, but=ours)
-            ):
-                claims += found
-                served.update(self._gates.together[name])
-        if not claims:
-            return _Helping()
-        held_back = hush(connection, self._config, now=until).is_held_back
-        acknowledged = actions.of_open(connection)
-        incidents = conversations.incidents_of(connection, [held.group_id for held in claims])
-        plans = [
-            self._plan(
-                held, with_acknowledgements(incidents[held.group_id], acknowledged), held_back
-            )
-            for held in claims
-        ]
-        groups.close(connection, [made.claim.group_id for made in plans if made.ended])
-        idle = [made for made in plans if made.notification is None]
-        now = self._now()
-        conversations.progress(
-            connection, [(made.claim, made.taken(None, now=now)) for made in idle]
-        )
-        telling = [made for made in plans if made.notification is not None]
-        self._space(connection, health, telling, now=now)
-        return _Helping(telling, came_to_nothing=bool(idle))
-
-    def _space(
-        self,
-        connection: Connection,
-        health: Mapping[Name, Health],
-        telling: Sequence[Plan],
-        *,
-        now: float,
-    ) -> None:
-        """Lets no process send to the same places before their pace allows."""
-        paced = {
-            name: pace_s
-            for made in telling
-            if (pace_s := self._sinks[name := made.claim.name].pace_s) > 0
-        }
-        for name, pace_s in paced.items():
-            for of, held in self._gates.spaced(health, name, until=now + pace_s).items():
-                set_health(connection, of, held)
-        self._turns.sort(key=lambda name: name in paced)  # they come last then
-
-    def _room(self, name: Name, health: Mapping[Name, Health], now: float) -> int:
-        """How many conversations this integration may be given."""
-        outstanding = sum(self._workers.outstanding(of) for of in self._gates.together[name])
-        if self._workers.is_stuck(name) or self._gates.opens_at(health, name) > now:
-            return 0
-        is_paced = self._sinks[name].pace_s > 0
-        if is_paced or self._gates.current(health, name).failures:
-            return 1 if outstanding == 0 else 0  # one probe, not a storm
-        return CLAIMED_AT_ONCE - outstanding
-
-    def _plan(
-        self,
-        held: Claim,
-        incidents: Sequence[StoredIncident],
-        is_held_back: Callable[[Incident, Route], bool],
-    ) -> Plan:
-        integration = self._integrations[held.name]
-        return plan(
-            held,
-            incidents,
-            route=self._route_of(held.route_id),
-            integration=integration,
-            can_edit=self._sinks[held.name].can_edit,
-            hears_each_end=self._config.kinds[integration.kind].hears_each_end,
-            language=self._config.receivers[held.receiver].language,
-            is_held_back=is_held_back,
-            now=self._now(),
-        )
-
-    def _submit(self, helping: _Helping) -> None:
+    def _submit(self, helping: Helping) -> None:
         lease_ends = time.monotonic() + LEASE_S
         for made in helping.plans:
             name = made.claim.name
@@ -297,14 +191,9 @@ class Dispatcher:
 
     def _is_more_to_do(self) -> bool:
         """Something has changed, or is due that there is a hand for. Holds up no writer."""
-        now = self._now()
-        ours = self._under_way.conversations()
         with self._database.read() as connection:
-            health = all_health(connection)
-            return groups.has_changed(connection) or any(
-                leases.is_due(connection, *name, now=now, but=ours)
-                for name in self._integrations
-                if self._room(name, health, now) > 0
+            return groups.has_changed(connection) or self._claiming.is_due(
+                connection, now=self._now()
             )
 
     def _collect(self, *, patiently: bool) -> None:
