@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from .scene import EVERY_S, FAILURES, Scene
 
 BAD_FOR_S = 5.0
+# So far apart, every tick of a sensor under the daemon has some failures to tell.
+APART_S = 1.0
 # Makes runs fail and spoils something meanwhile. Gives from when each partition was due to be told:
 # from its event, or where the case says so from when it could be told at all.
 Act = Callable[[Scene], dict[str, float]]

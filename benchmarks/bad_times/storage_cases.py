@@ -11,7 +11,7 @@ from dagster import DagsterEventType, DagsterInstance
 from dagster._core.storage.dagster_run import RunsFilter
 
 from ..dagster_processes import STOCK_SENSOR, wait_for
-from .case import BAD_FOR_S, Case, Spoil, beside
+from .case import APART_S, BAD_FOR_S, Case, Spoil, beside
 from .odd_runs import fails_late
 from .scene import EVERY_S, FAILURES, RECONCILES_EVERY_S, Scene, Setting
 
@@ -20,7 +20,7 @@ SETTING = Setting()
 
 def receiver_away(scene: Scene) -> None:
     scene.receiver.away.set()
-    time.sleep(BAD_FOR_S)
+    time.sleep(2 * BAD_FOR_S)
     scene.receiver.away.clear()
 
 
@@ -78,7 +78,7 @@ def _failed_at(instance: DagsterInstance, partition: str) -> float:
 
 CASES = (
     Case("a quiet day", Scene.one_after_another),
-    Case(f"the receiver answers 503 for {BAD_FOR_S:.0f} s", beside(receiver_away)),
+    Case("the receiver answers 503 for 10 s", beside(receiver_away, every_s=APART_S)),
     Case("the cursors are deleted", beside(cursors("DELETE FROM alert_notes", None))),
     Case("the cursors are garbage", beside(cursors("UPDATE alert_notes SET value = 'nan'", "nan"))),
     Case("runs are deleted", runs_deleted),
