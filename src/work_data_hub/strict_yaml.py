@@ -19,7 +19,7 @@ from yaml.reader import ReaderError
 # So much of a file is read, validated and refused within a second, whatever is in it.
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
-MAX_VALUES = 25_000
+MAX_VALUES = 15_000
 MAX_FAULTS_TOLD = 50
 # Of numbers, dates and the like. Some take a time that grows with the square of their length.
 MAX_CHARS_OF_A_NUMBER = 100

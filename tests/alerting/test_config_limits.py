@@ -137,11 +137,11 @@ def test_a_file_of_17_000_routes_each_with_a_fault_is_refused_as_too_large(
 def test_a_name_that_is_not_there_is_told_with_the_first_of_those_that_are(
     refused: Callable[..., ConfigError],
 ) -> None:
-    receivers = "".join(f"- name: r{i:04}\n" for i in range(5_000))
-    routes = "".join(f"  - receiver: x{i}\n" for i in range(5_000))
+    receivers = "".join(f"- name: r{i:04}\n" for i in range(3_000))
+    routes = "".join(f"  - receiver: x{i}\n" for i in range(3_000))
     text = f"route:\n  receiver: r0000\n  routes:\n{routes}receivers:\n{receivers}"
     first = str(refused(text)).splitlines()[0]
-    assert first.endswith("known: " + ", ".join(f"r{i:04}" for i in range(10)) + " and 4990 more")
+    assert first.endswith("known: " + ", ".join(f"r{i:04}" for i in range(10)) + " and 2990 more")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_file_of_thousands_of_routes_and_intervals_is_read(
     read: Callable[..., AlertsConfig],
 ) -> None:
     routes = "".join(
-        f"  - {{receiver: team, matchers: ['job=~\"j{i}_.*\"']}}\n" for i in range(4_000)
+        f"  - {{receiver: team, matchers: ['job=~\"j{i}_.*\"']}}\n" for i in range(2_000)
     )
     times = "".join(
         f"- {{name: t{i}, time_intervals: [{{months: ['{i % 12 + 1}']}}]}}\n" for i in range(1_000)
@@ -284,5 +284,5 @@ def test_a_file_of_thousands_of_routes_and_intervals_is_read(
     before_s = time.process_time()
     config = read(f"{ROUTES}{routes}time_intervals:\n{times}")
     assert time.process_time() - before_s < 2 * MOST_WORK_S
-    assert (len(config.route.routes), len(config.time_intervals)) == (4_000, 1_000)
-    assert config.route.routes[3_999].matches({"job": "j3999_daily"})
+    assert (len(config.route.routes), len(config.time_intervals)) == (2_000, 1_000)
+    assert config.route.routes[1_999].matches({"job": "j1999_daily"})

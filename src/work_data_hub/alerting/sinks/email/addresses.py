@@ -12,6 +12,9 @@ _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?"
 )
 
+# Some four hundred addresses. More are for a mailing list: a server need take a hundred.
+_MAX_CHARS = 10_000
+
 
 @dataclass(frozen=True)
 class Mailbox:
@@ -31,6 +34,8 @@ def mailboxes(text: str) -> tuple[Mailbox, ...]:
 
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise ValueError("holds a line break or a control character")
+    if len(text) > _MAX_CHARS:
+        raise ValueError(f"is longer than {_MAX_CHARS:,} characters; so many want a mailing list")
     if not text.strip():
         raise ValueError("has no address")
     found = tuple(Mailbox(name, address) for name, address in getaddresses([text]))
