@@ -188,8 +188,12 @@ _GROUPS_OF = (
         groups.c.group_key,
     )
     .join(members, members.c.group_id == groups.c.id)
-    .join(incidents, incidents.c.id == members.c.incident_id)
-    .where(IS_CHANGED, incidents.c.id <= bindparam("last"))
+    # Not by a join: SQLite would then begin with the members of all that ever happened.
+    .where(
+        members.c.incident_id.in_(
+            select(incidents.c.id).where(IS_CHANGED, incidents.c.id <= bindparam("last"))
+        )
+    )
 )
 _SEEN = (
     update(incidents).where(IS_CHANGED, incidents.c.id <= bindparam("last")).values(changed=False)
